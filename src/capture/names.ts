@@ -1,0 +1,95 @@
+import { createHash } from 'node:crypto';
+
+/** Labels, annotations and the container name are the reference CLI's: either tool finds the other's captures. */
+export const LABEL_APP = 'retina.sh/app';
+export const LABEL_CAPTURE = 'capture-name';
+export const APP_CAPTURE = 'capture';
+export const APP_DOWNLOAD = 'download';
+/** Download pods must not carry `capture-name`: the reference CLI takes every pod that does for a capture. */
+export const LABEL_DOWNLOAD_OF = 'retina.sh/download-of';
+export const ANNOTATION_FILENAME = 'retina-capture-filename';
+export const ANNOTATION_TIMESTAMP = 'retina-capture-timestamp';
+export const ANNOTATION_HOST_PATH = 'retina-capture-hostpath';
+/** Ours alone: the workload's instructions, and the word that ends it (see workload-spec.ts). */
+export const ANNOTATION_WORKLOAD = 'retina.sh/workload';
+export const ANNOTATION_STOP = 'retina.sh/stop';
+export const ANNOTATION_NODE = 'retina.sh/node';
+export const CONTAINER_CAPTURE = 'capture';
+export const CONTAINER_DOWNLOAD = 'download';
+
+const MAX_LABEL = 63;
+/** File names hold 255 bytes; this leaves room for `.tar.gz.part` and for an interface's name. */
+const MAX_STEM = 210;
+const TARBALL_STAMP = /-(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)UTC\.tar\.gz$/;
+
+/** `2026-11-21T10:15:00Z` as `20261121101500UTC`, the reference's form. */
+export function fileTimestamp(at: Date): string {
+  return `${at.toISOString().replace(/\D/g, '').slice(0, 14)}UTC`;
+}
+
+function digest(length: number, ...parts: readonly string[]): string {
+  const hash = createHash('sha256').update(parts.join('\0')).digest();
+  return BigInt(`0x${hash.toString('hex')}`)
+    .toString(36)
+    .slice(0, length);
+}
+
+/** Shortens text to a length; what was cut is replaced by a hash of the whole, so that results stay distinct. */
+function shorten(text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 9).replace(/[-.]+$/, '')}-${digest(8, text)}`;
+}
+
+/** The capture's file name on one node without extension: `<capture>-<node>-<timestamp>`, at most 210 characters. */
+export function captureStem(capture: string, node: string, at: Date): string {
+  const stamp = fileTimestamp(at);
+  return `${capture}-${shorten(node, MAX_STEM - capture.length - stamp.length - 2)}-${stamp}`;
+}
+
+/** The tarball's file name for a stem. */
+export function tarballName(stem: string): string {
+  return `${stem}.tar.gz`;
+}
+
+/** The name of the file beside the tarball that holds the result. */
+export function resultName(stem: string): string {
+  return `${stem}.json`;
+}
+
+/** Whether a file in a capture directory is, by its name, a tarball of this capture on this node. */
+export function isTarballOf(fileName: string, capture: string, node: string): boolean {
+  const [, year, month, day, hour, minute, second] = TARBALL_STAMP.exec(fileName) ?? [];
+  const at = new Date(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return !Number.isNaN(at.getTime()) && fileName === tarballName(captureStem(capture, node, at));
+}
+
+/**
+ * The name of the Job that captures on one node: a DNS label of at most 63 characters, for it becomes a label of the
+ * Job's pods. The hash keeps names apart that would read alike (`a-b` on `c`, `a` on `b-c`) or had to be cut.
+ */
+export function jobName(capture: string, node: string): string {
+  const hash = digest(6, capture, node);
+  const room = MAX_LABEL - hash.length - 2;
+  const captureLength = Math.min(capture.length, Math.max(room - node.length, 30));
+  const readable = `${capture.slice(0, captureLength)}-${node.slice(0, room - captureLength)}`;
+  return `${readable.replace(/[^a-z0-9-]/g, '-').replace(/-+$/, '')}-${hash}`;
+}
+
+/** Selects the Jobs, pods and Secrets of one capture, or of all. */
+export function captureSelector(capture?: string): string {
+  const app = `${LABEL_APP}=${APP_CAPTURE}`;
+  return capture === undefined ? app : `${app},${LABEL_CAPTURE}=${capture}`;
+}
+
+/** The labels of every object of a capture. */
+export function captureLabels(capture: string): Record<string, string> {
+  return { [LABEL_APP]: APP_CAPTURE, [LABEL_CAPTURE]: capture };
+}
+
+/** Why a text cannot be a capture's name (a DNS label), or undefined when it can. */
+export function captureNameProblem(name: string): string | undefined {
+  if (name.length > MAX_LABEL) return `is ${name.length} characters long; a name has at most ${MAX_LABEL}`;
+  if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)) {
+    return 'is not a DNS label: use lower-case letters, digits and "-", with a letter or digit at both ends';
+  }
+  return undefined;
+}

@@ -1,0 +1,135 @@
+import * as z from 'zod/mini';
+
+/**
+ * The one contract between the client and the pod. The client writes a spec into an annotation of the pod, which the
+ * kubelet projects into a file; the workload writes a result into its termination message. Both are JSON with a
+ * version: a workload refuses a spec that it does not know, and the client says so for a result.
+ */
+export const WORKLOAD_VERSION = 1;
+
+/** A termination message holds at most 4,096 bytes; the kubelet cuts the rest off. */
+export const MAX_RESULT_BYTES = 4096;
+
+/** Where the kubelet projects the pod's annotations; the files are named below. */
+export const PODINFO_DIRECTORY = '/etc/retina';
+export const PODINFO_SPEC = 'workload';
+export const PODINFO_STOP = 'stop';
+export const TERMINATION_MESSAGE_PATH = '/dev/termination-log';
+
+/** What `retina.sh/stop` may say: keep what was captured, or leave nothing. */
+export const STOP_KEEP = 'keep';
+export const STOP_DISCARD = 'discard';
+
+const destinationSpec = z.object({
+  kind: z.literal('host-path'),
+  /** The directory as the user knows it: on the node. */
+  path: z.string(),
+  /** The same directory as the workload sees it. */
+  directory: z.string(),
+});
+
+const workloadSpec = z.object({
+  version: z.literal(WORKLOAD_VERSION),
+  capture: z.string(),
+  namespace: z.string(),
+  node: z.string(),
+  stem: z.string(),
+  /** One tcpdump runs for each; `any` stands for all. */
+  interfaces: z.array(z.string()),
+  /** BPF text; empty for every packet. */
+  filter: z.string(),
+  /** Bytes kept of each packet; 0 for all. */
+  snapLength: z.number(),
+  /** Milliseconds; null for no limit. */
+  durationMs: z.nullable(z.number()),
+  /** Bytes of pcap over all interfaces; null for no limit. */
+  maxBytes: z.nullable(z.number()),
+  includeMetadata: z.boolean(),
+  destinations: z.array(destinationSpec),
+});
+
+const stopReason = z.enum(['duration', 'max-size', 'requested', 'terminated', 'interrupted', 'tool-exited', 'error']);
+
+const delivery = z.object({
+  kind: z.literal('host-path'),
+  /** Where the tarball lies, or would have. */
+  location: z.string(),
+  ok: z.boolean(),
+  error: z.optional(z.string()),
+});
+
+const workloadResult = z.object({
+  version: z.literal(WORKLOAD_VERSION),
+  capture: z.string(),
+  node: z.string(),
+  stopReason,
+  /** ISO 8601; the time at which the capture tool listened on every interface. */
+  startedAt: z.string(),
+  endedAt: z.string(),
+  packets: z.number(),
+  droppedByKernel: z.number(),
+  droppedByInterface: z.number(),
+  pcapBytes: z.number(),
+  /** SHA-256 in hex; null when no whole tarball could be made. */
+  tarball: z.nullable(z.object({ name: z.string(), bytes: z.number(), sha256: z.string() })),
+  destinations: z.array(delivery),
+  errors: z.array(z.string()),
+});
+
+export type WorkloadSpec = z.infer<typeof workloadSpec>;
+export type WorkloadResult = z.infer<typeof workloadResult>;
+export type StopReason = z.infer<typeof stopReason>;
+export type DestinationSpec = z.infer<typeof destinationSpec>;
+export type Delivery = z.infer<typeof delivery>;
+
+/** A spec as compact JSON. */
+export function encodeSpec(spec: WorkloadSpec): string {
+  return JSON.stringify(spec);
+}
+
+/** Reads a spec; throws an Error that names the field that is wrong or the version that is not known. */
+export function decodeSpec(text: string): WorkloadSpec {
+  return decode(workloadSpec, text, 'workload specification');
+}
+
+/** A result as compact JSON of at most 4,096 bytes: errors are shortened, then dropped, until it fits. */
+export function encodeResult(result: WorkloadResult): string {
+  for (const length of [400, 200, 100, 50]) {
+    const text = JSON.stringify(shortenErrors(result, length, 8));
+    if (Buffer.byteLength(text) <= MAX_RESULT_BYTES) return text;
+  }
+  return JSON.stringify(shortenErrors(result, 50, 1));
+}
+
+/** Reads a result; throws an Error that says what is wrong with it. */
+export function decodeResult(text: string): WorkloadResult {
+  return decode(workloadResult, text, 'result');
+}
+
+function shortenErrors(result: WorkloadResult, length: number, count: number): WorkloadResult {
+  const cut = (text: string): string => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);
+  const dropped = result.errors.length - count;
+  const errors = result.errors.slice(0, count).map(cut);
+  return {
+    ...result,
+    errors: dropped > 0 ? [...errors, `… and ${dropped} more`] : errors,
+    destinations: result.destinations.map((d) => (d.error === undefined ? d : { ...d, error: cut(d.error) })),
+  };
+}
+
+function decode<T>(schema: z.ZodMiniType<T>, text: string, what: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`the ${what} is not JSON`, { cause: error });
+  }
+  const version = (value as { version?: unknown } | null)?.version;
+  if (version !== WORKLOAD_VERSION) {
+    throw new Error(`the ${what} has version ${String(version)}; this program knows version ${WORKLOAD_VERSION}`);
+  }
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  throw new Error(`the ${what} is wrong at ${issue?.path.join('.') || 'its top'}: ${issue?.message ?? 'unknown'}`);
+}
