@@ -14,6 +14,8 @@ export const ANNOTATION_HOST_PATH = 'retina-capture-hostpath';
 export const ANNOTATION_WORKLOAD = 'retina.sh/workload';
 export const ANNOTATION_STOP = 'retina.sh/stop';
 export const ANNOTATION_NODE = 'retina.sh/node';
+/** Random for each run of `create`, so that an undo never takes another run's Jobs for its own. */
+export const ANNOTATION_RUN = 'retina.sh/run';
 export const CONTAINER_CAPTURE = 'capture';
 export const CONTAINER_DOWNLOAD = 'download';
 

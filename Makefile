@@ -1,0 +1,67 @@
+# The front door: `make` lists what there is.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+export RETINA_AGENT_IMAGE ?= localhost/kubectl-retina/capture:dev
+
+.PHONY: help demo demo-local test test-unit test-contract test-local test-e2e build image cluster-up cluster-down \
+  lint format bench deps clean deps-local image-load
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+demo: cluster-up image-load ## captures packets in a real Kubernetes cluster on this machine, step by step
+	@scripts/demo
+
+demo-local: deps-local build ## captures packets on this machine alone
+	@scripts/demo-local
+
+test: deps ## every check and every test, the real cluster included; the last line counts them
+	@node scripts/test.ts lint unit contract build local e2e
+
+test-unit: deps-local ## the quick tests
+	@node scripts/test.ts unit
+
+test-contract: deps-local ## tests of what client and pod must agree on
+	@node scripts/test.ts contract
+
+test-local: deps-local ## tests with the real tcpdump of this machine (needs root)
+	@node scripts/test.ts local
+
+test-e2e: deps ## tests in the real cluster (needs root)
+	@node scripts/test.ts e2e
+
+build: deps-local ## dist/kubectl-retina, the program as one file
+	@node scripts/build.ts
+
+image: deps build ## dist/capture-image.tar, the image that captures on the nodes
+	@scripts/image
+
+cluster-up: deps ## starts a real Kubernetes cluster on this machine (the first time, builds it: 20 minutes)
+	@scripts/step "test cluster" test/cluster/up
+
+cluster-down: ## ends the cluster; nothing is left but what was built
+	@scripts/step "test cluster: down" test/cluster/down
+
+lint: deps ## formatting, rules, types and shell scripts
+	@node scripts/test.ts lint
+
+format: deps-local ## formats the sources
+	@biome check --write --error-on-warnings .
+
+bench: deps build ## measurements
+	@for file in bench/*.bench.ts; do [[ ! -e $$file ]] || node "$$file"; done
+
+deps: ## installs what is missing: Debian and npm packages
+	@scripts/deps
+
+clean: ## removes what was built here (not the caches in ~/.cache)
+	@rm -rf dist
+
+deps-local:
+	@scripts/deps --local
+
+image-load: cluster-up image
+	@scripts/step "capture image into the nodes" scripts/image-load

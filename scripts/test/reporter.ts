@@ -1,0 +1,91 @@
+import { appendFileSync } from 'node:fs';
+import { relative } from 'node:path';
+import type { TestEvent } from 'node:test/reporters';
+import { inspect, styleText } from 'node:util';
+import { type Counts, noCounts } from './counts.ts';
+
+// A reporter for Node's test runner: one line a test, and the failures in full at the end. Appends the counts to the
+// file in TEST_COUNTS as one line of JSON, for scripts/test.ts to add up.
+
+const marks: Readonly<Record<keyof Counts, string>> = {
+  passed: styleText('green', '✔'),
+  failed: styleText('red', '✖'),
+  skipped: styleText('yellow', '–'),
+};
+
+type Result = Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>['data'];
+
+function errorOf(result: Result): Error | undefined {
+  return 'error' in result.details && result.details.error instanceof Error ? result.details.error : undefined;
+}
+
+function outcomeOf(result: Result): keyof Counts {
+  if (isSet(result.skip) || isSet(result.todo)) return 'skipped';
+  return errorOf(result) ? 'failed' : 'passed';
+}
+
+function isSet(value: string | boolean | undefined): boolean {
+  return value !== undefined && value !== false;
+}
+
+/** What a test threw; Node wraps it. */
+function describeError(error: Error): string {
+  const cause = error.cause ?? error;
+  if (!(cause instanceof Error)) return inspect(cause);
+  const inner = cause.cause === undefined ? '' : `\ncaused by: ${inspect(cause.cause)}`;
+  return `${cause.stack ?? cause.message}${inner}`.replace(/\n +at .*node:(internal|async_hooks).*/gu, '');
+}
+
+/** Groups (suites, and tests with tests in them) are not counted, unless they fail by themselves. */
+function isGroup(result: Result, hadChildren: boolean): boolean {
+  const error = errorOf(result);
+  if (error && 'failureType' in error && error.failureType === 'subtestsFailed') return true;
+  return !error && (hadChildren || result.details.type === 'suite');
+}
+
+/** What Node says about the whole run; scripts/test.ts says it better. */
+const summary = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /u;
+
+interface State {
+  readonly counts: { -readonly [outcome in keyof Counts]: Counts[outcome] };
+  /** Names of the tests that are open, by nesting. */
+  readonly path: string[];
+  /** Whether the open test of that nesting has had tests in it. */
+  readonly parents: boolean[];
+  readonly failures: string[];
+  file: string | undefined;
+}
+
+function* renderResult(state: State, result: Result): Generator<string> {
+  const { nesting } = result;
+  const group = isGroup(result, state.parents[nesting] ?? false);
+  state.parents[nesting] = false;
+  if (nesting > 0) state.parents[nesting - 1] = true;
+  if (group) return;
+  if (result.file && result.file !== state.file) yield `${styleText('bold', relative(process.cwd(), result.file))}\n`;
+  state.file = result.file;
+  const outcome = outcomeOf(result);
+  state.counts[outcome] += 1;
+  const name = [...state.path.slice(0, nesting), result.name].join(' › ');
+  const reason = typeof result.skip === 'string' ? `: ${result.skip}` : '';
+  yield `  ${marks[outcome]} ${name}${reason} ${styleText('dim', `(${Math.round(result.details.duration_ms)} ms)`)}\n`;
+  const error = errorOf(result);
+  if (outcome === 'failed' && error) {
+    const where = `${relative(process.cwd(), result.file ?? '')}:${result.line ?? 0}`;
+    state.failures.push(`${marks.failed} ${name}\n  ${where}\n${describeError(error).replace(/^/gmu, '  ')}\n`);
+  }
+}
+
+// biome-ignore lint/style/noDefaultExport: the form that Node's test runner asks for
+export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  const state: State = { counts: { ...noCounts }, path: [], parents: [], failures: [], file: undefined };
+  for await (const event of source) {
+    if (event.type === 'test:start') state.path[event.data.nesting] = event.data.name;
+    if (event.type === 'test:pass' || event.type === 'test:fail') yield* renderResult(state, event.data);
+    if (event.type === 'test:diagnostic' && !summary.test(event.data.message)) yield `  ${event.data.message}\n`;
+    if (event.type === 'test:stdout' || event.type === 'test:stderr') yield event.data.message;
+  }
+  if (state.failures.length) yield `\n${state.failures.join('\n')}\n`;
+  const file = process.env.TEST_COUNTS;
+  if (file) appendFileSync(file, `${JSON.stringify(state.counts)}\n`);
+}

@@ -1,0 +1,78 @@
+import { createHash } from 'node:crypto';
+import type { Job } from '../kube/cluster.ts';
+import { nodeAffinity, TOLERATIONS } from './job.ts';
+import { ANNOTATION_NODE, APP_DOWNLOAD, CONTAINER_DOWNLOAD, LABEL_APP, LABEL_DOWNLOAD_OF } from './names.ts';
+import type { NodePath } from './request.ts';
+
+/** Where a download pod sees the node's directory. */
+export const DOWNLOAD_MOUNT = '/captures';
+
+export type DownloadJob = {
+  capture: string;
+  namespace: string;
+  node: string;
+  hostPath: NodePath;
+  image: string;
+  imagePullPolicy: string;
+  /** Tells this run's Jobs from those of another download of the same capture. */
+  id: string;
+};
+
+/**
+ * The Job whose pod reads files on one node. A Job, not a bare pod: when this program dies, the pod ends by itself
+ * once nobody reads from it, and the Job's time to live removes both.
+ */
+export function buildDownloadJob(order: DownloadJob): Job {
+  const labels = { [LABEL_APP]: APP_DOWNLOAD, [LABEL_DOWNLOAD_OF]: order.capture };
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name: downloadJobName(order),
+      namespace: order.namespace,
+      labels,
+      annotations: { [ANNOTATION_NODE]: order.node },
+    },
+    spec: {
+      backoffLimit: 0,
+      ttlSecondsAfterFinished: 0,
+      template: {
+        metadata: { labels },
+        spec: {
+          restartPolicy: 'Never',
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: 1,
+          tolerations: TOLERATIONS,
+          affinity: nodeAffinity(order.node),
+          securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+          containers: [
+            {
+              name: CONTAINER_DOWNLOAD,
+              image: order.image,
+              imagePullPolicy: order.imagePullPolicy,
+              args: ['node-files', 'hold'],
+              terminationMessagePolicy: 'FallbackToLogsOnError',
+              securityContext: {
+                // The tarballs are root's, and for root's eyes only.
+                runAsUser: 0,
+                allowPrivilegeEscalation: false,
+                readOnlyRootFilesystem: true,
+                capabilities: { drop: ['ALL'] },
+              },
+              resources: { requests: { cpu: '10m' } },
+              volumeMounts: [{ name: 'hostpath', mountPath: DOWNLOAD_MOUNT, readOnly: true }],
+            },
+          ],
+          // Directory, not DirectoryOrCreate: looking for files must not leave a folder.
+          volumes: [{ name: 'hostpath', hostPath: { path: order.hostPath, type: 'Directory' } }],
+        },
+      },
+    },
+  };
+}
+
+function downloadJobName(order: DownloadJob): string {
+  const hash = createHash('sha256').update(`${order.node}\0${order.hostPath}`).digest('hex').slice(0, 6);
+  return `${order.capture.slice(0, 40).replace(/-+$/, '')}-download-${order.id}-${hash}`;
+}

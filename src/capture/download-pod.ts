@@ -1,0 +1,123 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CaptureError, ClusterError, messageOf } from '../errors.ts';
+import type { Cluster, Job, KubeEvent, Pod } from '../kube/cluster.ts';
+import { buildDownloadJob, type DownloadJob } from './download-job.ts';
+import { CONTAINER_DOWNLOAD } from './names.ts';
+import { startProblem } from './status.ts';
+
+/** Milliseconds until a download pod must run. */
+const START_LIMIT = 90_000;
+/** Milliseconds for its removal. */
+const REMOVE_LIMIT = 20_000;
+
+/** Runs an action beside a download pod on a node; the pod is gone afterwards, whatever happened. */
+export async function withDownloadPod<T>(
+  cluster: Cluster,
+  order: DownloadJob,
+  signal: AbortSignal,
+  action: (pod: string) => Promise<T>,
+): Promise<T> {
+  signal.throwIfAborted();
+  // Waited for even on Ctrl-C: only a Job that is known can be removed.
+  const job = await cluster.withSignal(new AbortController().signal).createJob(buildDownloadJob(order));
+  let failure: { error: unknown } | undefined;
+  try {
+    return await action(await untilRunning(cluster, order, job, signal));
+  } catch (error) {
+    failure = { error };
+    throw error;
+  } finally {
+    try {
+      await removeDownload(cluster.withSignal(AbortSignal.timeout(REMOVE_LIMIT)), job);
+    } catch (error) {
+      const left = `job/${job.metadata?.name}`;
+      const problem = failure === undefined ? '' : `${messageOf(failure.error)}; and `;
+      // biome-ignore lint/correctness/noUnsafeFinally: the failure that it replaces is told within it
+      throw new CaptureError(
+        `${problem}the download pod on node ${order.node} could not be removed: ${messageOf(error)}`,
+        {
+          hint: `kubectl delete ${left} -n ${order.namespace}`,
+          cause: failure?.error ?? error,
+        },
+      );
+    }
+  }
+}
+
+async function untilRunning(cluster: Cluster, order: DownloadJob, job: Job, signal: AbortSignal): Promise<string> {
+  const done = new AbortController();
+  const limit = AbortSignal.timeout(START_LIMIT);
+  const until = AbortSignal.any([signal, done.signal, limit]);
+  let running: string | undefined;
+  let problem: CaptureError | undefined;
+  const look = (next: { running?: string | undefined; problem?: CaptureError | undefined }): void => {
+    running ??= next.running;
+    problem ??= next.problem;
+    if (running !== undefined || problem !== undefined) done.abort();
+  };
+  const { namespace } = order;
+  const name = job.metadata?.name ?? '';
+  await Promise.all([
+    cluster.follow('pods', { namespace, labels: `batch.kubernetes.io/job-name=${name}` }, until, (pods) =>
+      look(podTells(pods[0], order)),
+    ),
+    cluster
+      .follow('events', { namespace, fields: 'type=Warning' }, until, (events) =>
+        look({ problem: eventTells(events, name, order) }),
+      )
+      .catch((error) => {
+        if (!(error instanceof ClusterError && error.status === 403)) throw error;
+      }),
+  ]).finally(() => done.abort());
+  signal.throwIfAborted();
+  if (problem !== undefined) throw problem;
+  if (running !== undefined) return running;
+  throw new CaptureError(`the download pod on node ${order.node} did not start within ${START_LIMIT / 1000} s`, {
+    hint: `Is the node Ready? kubectl get node ${order.node}`,
+  });
+}
+
+function podTells(pod: Pod | undefined, order: DownloadJob): { running?: string; problem?: CaptureError } {
+  const state = pod?.status?.containerStatuses?.find((status) => status.name === CONTAINER_DOWNLOAD)?.state;
+  if (state?.running !== undefined) return { running: pod?.metadata?.name ?? '' };
+  const stuck = startProblem(state?.waiting);
+  if (stuck !== undefined) {
+    return {
+      problem: new CaptureError(`the download pod on node ${order.node} ${stuck.problem}`, { hint: stuck.hint }),
+    };
+  }
+  if (state?.terminated === undefined && pod?.status?.phase !== 'Failed') return {};
+  const words = state?.terminated?.message ?? pod?.status?.message ?? pod?.status?.reason ?? 'no reason told';
+  return { problem: new CaptureError(`the download pod on node ${order.node} ended at once: ${words.slice(0, 300)}`) };
+}
+
+/** A directory that is not there, or a refused pod, shows in events only. */
+function eventTells(events: readonly KubeEvent[], jobName: string, order: DownloadJob): CaptureError | undefined {
+  const about = events.filter((event) => event.involvedObject?.name?.startsWith(jobName));
+  const mount = about.find(
+    (event) => event.reason === 'FailedMount' && /hostPath type check failed/.test(event.message ?? ''),
+  );
+  if (mount !== undefined) return new NoDirectoryError(order.hostPath, order.node);
+  const refused = about.find((event) => event.reason === 'FailedCreate');
+  if (refused === undefined) return undefined;
+  return new CaptureError(`the download pod for node ${order.node} was refused: ${refused.message}`, {
+    hint: 'It needs a hostPath volume: use a namespace that admits privileged pods.',
+  });
+}
+
+/** The directory to download from does not exist on a node. */
+export class NoDirectoryError extends CaptureError {
+  constructor(directory: string, node: string) {
+    super(`there is no directory ${directory} on node ${node}`, { hint: 'Name another with --host-path.' });
+  }
+}
+
+async function removeDownload(cluster: Cluster, job: Job): Promise<void> {
+  const { namespace = '', name = '', uid } = job.metadata ?? {};
+  await cluster.remove('jobs', namespace, name, { propagation: 'Foreground', uid });
+  const selection = { namespace, labels: `batch.kubernetes.io/job-name=${name}` };
+  const left = async (): Promise<number> =>
+    (await cluster.list('jobs', { namespace, fields: `metadata.name=${name}` })).length +
+    (await cluster.list('pods', selection)).length;
+  while ((await left()) > 0) await sleep(100);
+}

@@ -1,0 +1,134 @@
+import type { Job } from '../kube/cluster.ts';
+import {
+  ANNOTATION_FILENAME,
+  ANNOTATION_HOST_PATH,
+  ANNOTATION_NODE,
+  ANNOTATION_RUN,
+  ANNOTATION_STOP,
+  ANNOTATION_TIMESTAMP,
+  ANNOTATION_WORKLOAD,
+  CONTAINER_CAPTURE,
+  captureLabels,
+  fileTimestamp,
+  jobName,
+} from './names.ts';
+import type { JobSettings } from './request.ts';
+import { encodeSpec, PODINFO_DIRECTORY, PODINFO_SPEC, PODINFO_STOP, type WorkloadSpec } from './workload-spec.ts';
+
+/** Seconds that a capture pod has, when it is deleted, to bundle and deliver what it has; as in the reference. */
+const GRACE_SECONDS = 1800;
+const PODINFO_VOLUME = 'retina';
+const HOST_PATH_VOLUME = 'hostpath';
+
+/** Tolerates what keeps other pods off a node: a node in trouble is one to capture on. */
+export const TOLERATIONS = [
+  { operator: 'Exists', effect: 'NoSchedule' },
+  { operator: 'Exists', effect: 'NoExecute' },
+];
+
+/** The Job that captures on one node. */
+export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: string; startedAt: Date }): Job {
+  const labels = captureLabels(spec.capture);
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      name: jobName(spec.capture, spec.node),
+      namespace: spec.namespace,
+      labels,
+      annotations: { [ANNOTATION_NODE]: spec.node, [ANNOTATION_RUN]: run.id },
+    },
+    spec: {
+      backoffLimit: 0,
+      template: {
+        metadata: { labels, annotations: podAnnotations(spec, run.startedAt) },
+        spec: {
+          hostNetwork: true,
+          restartPolicy: 'Never',
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: GRACE_SECONDS,
+          tolerations: TOLERATIONS,
+          affinity: nodeAffinity(spec.node),
+          securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+          containers: [
+            {
+              name: CONTAINER_CAPTURE,
+              image: settings.image,
+              imagePullPolicy: settings.imagePullPolicy,
+              args: ['workload'],
+              terminationMessagePolicy: 'FallbackToLogsOnError',
+              securityContext: captureSecurity(),
+              resources: resources(settings),
+              volumeMounts: [
+                { name: PODINFO_VOLUME, mountPath: PODINFO_DIRECTORY, readOnly: true },
+                ...spec.destinations.map((to) => ({ name: HOST_PATH_VOLUME, mountPath: to.directory })),
+              ],
+            },
+          ],
+          volumes: [
+            podInfoVolume(),
+            ...spec.destinations.map((to) => ({
+              name: HOST_PATH_VOLUME,
+              hostPath: { path: to.path, type: 'DirectoryOrCreate' },
+            })),
+          ],
+        },
+      },
+    },
+  };
+}
+
+/** Exactly this node, by its name: the hostname label differs from it on some clouds. */
+export function nodeAffinity(node: string): NonNullable<PodSpec['affinity']> {
+  const matchFields = [{ key: 'metadata.name', operator: 'In', values: [node] }];
+  return { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields }] } } };
+}
+
+type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
+type Container = PodSpec['containers'][number];
+
+function podAnnotations(spec: WorkloadSpec, startedAt: Date): Record<string, string> {
+  const hostPath = spec.destinations.find((to) => to.kind === 'host-path')?.path;
+  return {
+    [ANNOTATION_FILENAME]: spec.stem,
+    [ANNOTATION_TIMESTAMP]: fileTimestamp(startedAt),
+    ...(hostPath === undefined ? {} : { [ANNOTATION_HOST_PATH]: hostPath }),
+    [ANNOTATION_NODE]: spec.node,
+    [ANNOTATION_WORKLOAD]: encodeSpec(spec),
+  };
+}
+
+/**
+ * NET_RAW opens the packet socket, NET_ADMIN turns on promiscuous mode and reads the firewall's rules; SETUID and SETGID
+ * are what tcpdump needs to stay root when told to (`-Z root`): as another user it could no longer be signalled.
+ */
+function captureSecurity(): NonNullable<Container['securityContext']> {
+  return {
+    runAsUser: 0,
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW', 'SETGID', 'SETUID'] },
+  };
+}
+
+/** No CPU limit unless one is asked for: with 100m, a fifth of the packets of a 1 Gbit/s stream is lost. */
+function resources(settings: JobSettings): NonNullable<Container['resources']> {
+  const limits = {
+    ...(settings.cpuLimit === undefined ? {} : { cpu: settings.cpuLimit }),
+    ...(settings.memoryLimit === undefined ? {} : { memory: settings.memoryLimit }),
+  };
+  return Object.keys(limits).length > 0 ? { requests: { cpu: '10m' }, limits } : { requests: { cpu: '10m' } };
+}
+
+/** The pod's own annotations as files: they bring the order in, and later the word to stop, without exec or network. */
+function podInfoVolume(): NonNullable<PodSpec['volumes']>[number] {
+  const item = (path: string, annotation: string) => ({
+    path,
+    fieldRef: { fieldPath: `metadata.annotations['${annotation}']` },
+  });
+  return {
+    name: PODINFO_VOLUME,
+    downwardAPI: { items: [item(PODINFO_SPEC, ANNOTATION_WORKLOAD), item(PODINFO_STOP, ANNOTATION_STOP)] },
+  };
+}

@@ -1,0 +1,44 @@
+import * as z from 'zod/mini';
+import { DOWNLOAD_MOUNT } from './download-job.ts';
+
+/** A tarball on a node. The name comes from the node and becomes a file here: nothing but a plain file name passes. */
+const nodeFile = z.object({
+  name: z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*\.tar\.gz$/), z.maxLength(255)),
+  bytes: z.number().check(z.int(), z.nonnegative()),
+  /** Null where no result lies beside it. */
+  sha256: z.nullable(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
+});
+
+export type NodeFile = z.infer<typeof nodeFile>;
+
+const CONTAINER_PROGRAM = '/usr/local/bin/kubectl-retina';
+
+/** Reads what the pod's `node-files find` printed; throws an Error when it is something else. */
+export function decodeNodeFiles(text: string): NodeFile[] {
+  return z.array(nodeFile).parse(JSON.parse(text));
+}
+
+/** Reads what `node-files sha256` printed. */
+export function decodeDigest(text: string): { bytes: number; sha256: string } {
+  return z.object({ bytes: z.number(), sha256: z.string() }).parse(JSON.parse(text));
+}
+
+/** The commands that a download pod knows, as argument lists for exec. */
+export const nodeFilesCommand = {
+  find: (capture: string, node: string): readonly string[] => [
+    CONTAINER_PROGRAM,
+    'node-files',
+    'find',
+    DOWNLOAD_MOUNT,
+    capture,
+    node,
+  ],
+  sha256: (name: string): readonly string[] => [CONTAINER_PROGRAM, 'node-files', 'sha256', `${DOWNLOAD_MOUNT}/${name}`],
+  read: (name: string, offset: number): readonly string[] => [
+    CONTAINER_PROGRAM,
+    'node-files',
+    'read',
+    `${DOWNLOAD_MOUNT}/${name}`,
+    String(offset),
+  ],
+} as const;

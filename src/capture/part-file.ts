@@ -1,0 +1,106 @@
+import { createHash, type Hash } from 'node:crypto';
+import { constants, createReadStream } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { CaptureError, messageOf } from '../errors.ts';
+import type { ExpectedFile, PartialFile } from './download.ts';
+
+/** A path on this machine; never to be mixed up with one on a node. */
+export type LocalPath = string & { readonly __brand: 'LocalPath' };
+
+export type LocalDownload = PartialFile & {
+  /** Makes the bytes durable and gives the file its final name. */
+  finish(): Promise<LocalPath>;
+  /** Closes the file; what is there stays as `<name>.part` for the next try. */
+  close(): Promise<void>;
+};
+
+/** Whether the whole file is here already, from an earlier download: then nothing needs to be fetched. */
+export async function isComplete(directory: LocalPath, file: ExpectedFile): Promise<boolean> {
+  const path = join(directory, file.name);
+  const there = await stat(path).catch(() => undefined);
+  if (there?.size !== file.bytes || !there.isFile()) return false;
+  return (await hashFile(path)).digest('hex') === file.sha256;
+}
+
+/** Opens `<name>.part` in a directory, which is made when needed, at the end of what an earlier try left there. */
+export async function openPart(directory: LocalPath, name: string): Promise<LocalDownload> {
+  const final = join(directory, basename(name));
+  const path = `${final}.part`;
+  try {
+    await mkdir(directory, { recursive: true });
+    const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    const { size } = await handle.stat();
+    return partFile(handle, { path, final }, size, size > 0 ? await hashFile(path) : createHash('sha256'));
+  } catch (error) {
+    throw localError(path, error);
+  }
+}
+
+function partFile(
+  handle: FileHandle,
+  names: { path: string; final: string },
+  startSize: number,
+  startHash: Hash,
+): LocalDownload {
+  let size = startSize;
+  let hash = startHash;
+  return {
+    size: () => size,
+    write: async (chunk) => {
+      try {
+        for (let done = 0; done < chunk.length; ) {
+          done += (await handle.write(chunk, done, chunk.length - done, size + done)).bytesWritten;
+        }
+      } catch (error) {
+        throw localError(names.path, error);
+      }
+      hash.update(chunk);
+      size += chunk.length;
+    },
+    restart: async () => {
+      await handle.truncate(0);
+      size = 0;
+      hash = createHash('sha256');
+    },
+    digest: () => hash.copy().digest('hex'),
+    finish: async () => {
+      try {
+        await handle.sync();
+        await rename(names.path, names.final);
+        const directory = await open(dirname(names.final), 'r');
+        await directory.sync().finally(() => directory.close());
+      } catch (error) {
+        throw localError(names.final, error);
+      }
+      return names.final as LocalPath;
+    },
+    close: async () => {
+      await handle.close();
+      if (size === 0) await rm(names.path, { force: true });
+    },
+  };
+}
+
+async function hashFile(path: string): Promise<Hash> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash;
+}
+
+const WORDS: Record<string, string> = {
+  ENOSPC: 'the disk is full',
+  EACCES: 'you may not write there',
+  EROFS: 'the file system is read-only',
+  EDQUOT: 'your disk quota is used up',
+  ENOTDIR: 'a part of the path is not a directory',
+  ELOOP: 'it is a symbolic link',
+};
+
+function localError(path: string, error: unknown): CaptureError {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  return new CaptureError(`${path} cannot be written on this machine: ${WORDS[code] ?? messageOf(error)}`, {
+    hint: 'Choose another directory with -o; a part that was fetched is kept, and the same command goes on from there.',
+    cause: error,
+  });
+}

@@ -1,0 +1,103 @@
+import { ClusterError } from '../errors.ts';
+import type { Cluster, Job, KubeNode, Pod } from '../kube/cluster.ts';
+import { captureSelector } from './names.ts';
+import type { CaptureRequest, CaptureTarget } from './request.ts';
+
+/** What planning needs to know of a node. */
+export type NodeFact = { name: string; os: string; ready: boolean };
+
+/** What planning needs to know of a pod. */
+export type PodFact = {
+  namespace: string;
+  name: string;
+  node: string | undefined;
+  phase: string;
+  addresses: readonly string[];
+  hostNetwork: boolean;
+  labels: Readonly<Record<string, string>>;
+};
+
+/** The cluster as it was when a capture was planned. */
+export type Snapshot = {
+  readonly namespace: string;
+  /** The nodes that the target can mean; undefined where the user may not read nodes. */
+  readonly nodes: readonly NodeFact[] | undefined;
+  /** The pods that the target can mean; empty where nodes are the target. */
+  readonly pods: readonly PodFact[];
+  /** The namespaces in which pods were looked for. */
+  readonly searched: readonly string[];
+  /** Jobs of captures with the name that was asked for. */
+  readonly sameName: readonly Job[];
+};
+
+/** Reads everything that planning a capture needs, once, in parallel. */
+export async function readSnapshot(request: CaptureRequest, cluster: Cluster): Promise<Snapshot> {
+  const [nodes, found, sameName] = await Promise.all([
+    readNodes(request.target, cluster),
+    readPods(request.target, cluster),
+    cluster.list('jobs', { namespace: cluster.namespace, labels: captureSelector(request.name) }),
+  ]);
+  return { namespace: cluster.namespace, nodes, pods: found.pods, searched: found.searched, sameName };
+}
+
+/** Pods of a namespace as facts, for an error's hint. */
+export async function readPodsOf(namespace: string, cluster: Pick<Cluster, 'list'>): Promise<readonly PodFact[]> {
+  return (await cluster.list('pods', { namespace })).map(podFact);
+}
+
+async function readNodes(target: CaptureTarget, cluster: Cluster): Promise<NodeFact[] | undefined> {
+  const labels = target.kind === 'nodes' ? target.selector : undefined;
+  try {
+    return (await cluster.list('nodes', { labels })).map(nodeFact);
+  } catch (error) {
+    // Whoever has rights in one namespace only can still capture its pods: their nodes are named in them.
+    const forbidden = error instanceof ClusterError && error.status === 403;
+    if (forbidden && (target.kind === 'pods' || target.kind === 'pod-names')) return undefined;
+    throw error;
+  }
+}
+
+async function readPods(target: CaptureTarget, cluster: Cluster): Promise<{ pods: PodFact[]; searched: string[] }> {
+  switch (target.kind) {
+    case 'nodes':
+    case 'node-names':
+      return { pods: [], searched: [] };
+    case 'pod-names':
+      return { pods: await podsOf(cluster, [cluster.namespace], undefined), searched: [cluster.namespace] };
+    case 'pods': {
+      const searched =
+        target.namespaces === undefined
+          ? [cluster.namespace]
+          : (await cluster.list('namespaces', { labels: target.namespaces })).map((n) => n.metadata?.name ?? '');
+      return { pods: await podsOf(cluster, searched, target.selector), searched };
+    }
+    default:
+      return target satisfies never;
+  }
+}
+
+async function podsOf(cluster: Cluster, namespaces: readonly string[], labels: string | undefined): Promise<PodFact[]> {
+  const lists = await Promise.all(namespaces.map((namespace) => cluster.list('pods', { namespace, labels })));
+  return lists.flat().map(podFact);
+}
+
+function nodeFact(node: KubeNode): NodeFact {
+  return {
+    name: node.metadata?.name ?? '',
+    os: node.status?.nodeInfo?.operatingSystem ?? node.metadata?.labels?.['kubernetes.io/os'] ?? 'linux',
+    ready: (node.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True'),
+  };
+}
+
+function podFact(pod: Pod): PodFact {
+  const listed = (pod.status?.podIPs ?? []).map((entry) => entry.ip ?? '').filter((ip) => ip !== '');
+  return {
+    namespace: pod.metadata?.namespace ?? '',
+    name: pod.metadata?.name ?? '',
+    node: pod.spec?.nodeName,
+    phase: pod.status?.phase ?? 'Pending',
+    addresses: listed.length > 0 ? listed : pod.status?.podIP ? [pod.status.podIP] : [],
+    hostNetwork: pod.spec?.hostNetwork ?? false,
+    labels: pod.metadata?.labels ?? {},
+  };
+}

@@ -1,0 +1,202 @@
+import type { Job, KubeEvent, Pod } from '../kube/cluster.ts';
+import { ANNOTATION_FILENAME, ANNOTATION_HOST_PATH, CONTAINER_CAPTURE, LABEL_CAPTURE } from './names.ts';
+import { nodeOfJob } from './node-of-job.ts';
+import { decodeResult, type StopReason, type WorkloadResult } from './workload-spec.ts';
+
+/** `waiting` and `capturing` may still change; `completed` and `failed` are final. */
+export type Phase = 'waiting' | 'capturing' | 'completed' | 'failed';
+
+/** One capture on one node, read from its Job and pod. */
+export type NodeStatus = {
+  node: string;
+  job: string;
+  pod: string | undefined;
+  phase: Phase;
+  /** Why it waits or failed, in words. */
+  problem: string | undefined;
+  hint: string | undefined;
+  /** Undefined while it runs, and for captures of other tools. */
+  result: WorkloadResult | undefined;
+  hostPath: string | undefined;
+  stem: string | undefined;
+};
+
+export type CaptureState = 'Pending' | 'Capturing' | 'Completed' | 'Failed';
+
+export type CaptureSummary = {
+  name: string;
+  namespace: string;
+  createdAt: Date;
+  state: CaptureState;
+  /** Sorted by name. */
+  nodes: readonly NodeStatus[];
+};
+
+export type Observed = { jobs: readonly Job[]; pods: readonly Pod[]; events: readonly KubeEvent[] };
+
+const HINT_IMAGE = 'Try --image with one that exists and that the nodes may pull.';
+/** Reasons for which the kubelet will not start a container; retrying changes nothing soon. */
+const CANNOT_START: Record<string, string> = {
+  ImagePullBackOff: HINT_IMAGE,
+  ErrImageNeverPull: HINT_IMAGE,
+  InvalidImageName: HINT_IMAGE,
+  CreateContainerConfigError: 'See: kubectl describe pod',
+  CreateContainerError: 'See: kubectl describe pod',
+  RunContainerError: 'See: kubectl describe pod',
+};
+
+/** The captures that Jobs and pods tell of, sorted by namespace and name. */
+export function summarize(observed: Observed): CaptureSummary[] {
+  const podsOf = Map.groupBy(observed.pods, (pod) => pod.metadata?.ownerReferences?.find((o) => o.kind === 'Job')?.uid);
+  const eventsOf = Map.groupBy(observed.events, (event) => event.involvedObject?.uid);
+  const groups = Map.groupBy(
+    observed.jobs,
+    (job) => `${job.metadata?.namespace}/${job.metadata?.labels?.[LABEL_CAPTURE] ?? ''}`,
+  );
+  const summaries = [...groups.values()].map((jobs) => {
+    const nodes = jobs.map((job) =>
+      nodeStatus(job, newest(podsOf.get(job.metadata?.uid) ?? []), eventsOf.get(job.metadata?.uid) ?? []),
+    );
+    const metadata = jobs[0]?.metadata;
+    return {
+      name: metadata?.labels?.[LABEL_CAPTURE] ?? '',
+      namespace: metadata?.namespace ?? '',
+      createdAt: new Date(Math.min(...jobs.map((job) => Date.parse(job.metadata?.creationTimestamp ?? '')))),
+      state: stateOf(nodes),
+      nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)),
+    };
+  });
+  const key = (summary: CaptureSummary): string => `${summary.namespace}/${summary.name}`;
+  return summaries.sort((a, b) => (key(a) < key(b) ? -1 : 1));
+}
+
+/** Whether nothing more will come of a node. */
+export function isFinal(status: NodeStatus): boolean {
+  return status.phase === 'completed' || status.phase === 'failed';
+}
+
+function newest(pods: readonly Pod[]): Pod | undefined {
+  return pods.toSorted((a, b) =>
+    (a.metadata?.creationTimestamp ?? '') < (b.metadata?.creationTimestamp ?? '') ? 1 : -1,
+  )[0];
+}
+
+function stateOf(nodes: readonly NodeStatus[]): CaptureState {
+  if (nodes.every(isFinal)) return nodes.some((node) => node.phase === 'failed') ? 'Failed' : 'Completed';
+  return nodes.some((node) => node.phase !== 'waiting') ? 'Capturing' : 'Pending';
+}
+
+type Told = Pick<NodeStatus, 'phase'> & Partial<Pick<NodeStatus, 'problem' | 'hint' | 'result'>>;
+
+function nodeStatus(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]): NodeStatus {
+  const annotations = pod?.metadata?.annotations ?? job.spec?.template?.metadata?.annotations ?? {};
+  const told = (pod === undefined ? undefined : podTells(pod)) ?? jobTells(job, pod, events);
+  return {
+    node: pod?.spec?.nodeName ?? nodeOfJob(job) ?? '',
+    job: job.metadata?.name ?? '',
+    pod: pod?.metadata?.name,
+    problem: undefined,
+    hint: undefined,
+    result: undefined,
+    hostPath: annotations[ANNOTATION_HOST_PATH],
+    stem: annotations[ANNOTATION_FILENAME],
+    ...told,
+  };
+}
+
+/** What the pod's own status tells for good; undefined where only the Job can. */
+function podTells(pod: Pod): Told | undefined {
+  const container = pod.status?.containerStatuses?.find((status) => status.name === CONTAINER_CAPTURE);
+  const terminated = container?.state?.terminated;
+  if (terminated !== undefined) return terminatedTells(terminated);
+  if (pod.status?.phase === 'Failed') {
+    return { phase: 'failed', problem: pod.status.message ?? pod.status.reason ?? 'the pod failed' };
+  }
+  const problem = startProblem(container?.state?.waiting);
+  return problem === undefined ? undefined : { phase: 'failed', ...problem };
+}
+
+/** Why the kubelet will not start a container, or undefined while it may. */
+export function startProblem(
+  waiting: { reason?: string; message?: string } | undefined,
+): { problem: string; hint: string } | undefined {
+  const hint = CANNOT_START[waiting?.reason ?? ''];
+  return hint === undefined ? undefined : { problem: `cannot start: ${waiting?.message ?? waiting?.reason}`, hint };
+}
+
+function terminatedTells(terminated: { exitCode: number; reason?: string; message?: string }): Told {
+  let result: WorkloadResult | undefined;
+  try {
+    result = decodeResult(terminated.message ?? '');
+  } catch {
+    // Another tool's pod, or one that died before it could tell: its exit code and last words are what there is.
+    const words = terminated.message?.trim().split('\n').slice(-3).join(' ').slice(0, 500);
+    if (terminated.exitCode === 0) return { phase: 'completed' };
+    return {
+      phase: 'failed',
+      problem: `${terminated.reason ?? 'Error'} (exit code ${terminated.exitCode})${words ? `: ${words}` : ''}`,
+    };
+  }
+  const failed = terminated.exitCode !== 0;
+  return { phase: failed ? 'failed' : 'completed', result, problem: failed ? resultProblem(result) : undefined };
+}
+
+/** Why a result is not a success, in one line. */
+export function resultProblem(result: WorkloadResult): string {
+  const undelivered = result.destinations
+    .filter((to) => !to.ok)
+    .map((to) => `not saved to ${to.location}: ${to.error ?? 'no reason told'}`);
+  return [...new Set([...undelivered, ...result.errors])].join('; ') || 'the workload failed without telling why';
+}
+
+function jobTells(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]): Told {
+  // The Job's end may be seen before its pod's, which has the result: it is on its way.
+  const ended = job.status?.conditions?.some((c) => c.status === 'True') ?? false;
+  if (ended && pod?.status?.phase === 'Running') return { phase: 'capturing' };
+  const condition = (type: string) => job.status?.conditions?.find((c) => c.type === type && c.status === 'True');
+  const failed = condition('Failed');
+  if (failed !== undefined) {
+    return { phase: 'failed', problem: `${failed.message ?? failed.reason ?? 'the Job failed'}; its pod is gone` };
+  }
+  if (condition('Complete') !== undefined) return { phase: 'completed' };
+  if (pod === undefined) {
+    const refusal = events.find((event) => event.reason === 'FailedCreate');
+    if (refusal === undefined) return { phase: 'waiting', problem: 'its pod is not there yet' };
+    return {
+      phase: 'failed',
+      problem: `its pod was refused: ${refusal.message ?? 'no reason told'}`,
+      hint: 'A capture needs hostNetwork, hostPath, NET_ADMIN and NET_RAW: use a namespace that admits privileged pods.',
+    };
+  }
+  const running = pod.status?.containerStatuses?.some((status) => status.state?.running !== undefined);
+  if (running === true) return { phase: 'capturing', problem: notReady(pod) };
+  return { phase: 'waiting', problem: waitingFor(pod) };
+}
+
+/** A pod without probes is Ready while it runs, unless its node no longer answers. */
+function notReady(pod: Pod): string | undefined {
+  const ready = pod.status?.conditions?.find((c) => c.type === 'Ready');
+  return ready?.status === 'False' ? `node ${pod.spec?.nodeName} does not answer` : undefined;
+}
+
+function waitingFor(pod: Pod): string {
+  const scheduled = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
+  if (scheduled?.status === 'False') return `cannot be scheduled: ${scheduled.message ?? scheduled.reason}`;
+  const waiting = pod.status?.containerStatuses?.[0]?.state?.waiting;
+  return waiting?.message ?? waiting?.reason ?? 'starting';
+}
+
+const STOP_WORDS: Record<StopReason, string> = {
+  duration: 'duration reached',
+  'max-size': 'size limit reached',
+  requested: 'stopped by request',
+  terminated: 'pod was ended (SIGTERM)',
+  interrupted: 'stopped by Ctrl-C',
+  'tool-exited': 'tcpdump ended by itself',
+  error: 'failed',
+};
+
+/** Why a capture ended, in words. */
+export function stopReasonWords(reason: StopReason): string {
+  return STOP_WORDS[reason];
+}

@@ -1,0 +1,51 @@
+import { CaptureError, ClusterError } from '../errors.ts';
+import type { Cluster } from '../kube/cluster.ts';
+import { ANNOTATION_STOP } from './names.ts';
+import { readCapture } from './observe.ts';
+import { type CaptureSummary, isFinal, type NodeStatus } from './status.ts';
+import { waitForCapture } from './wait.ts';
+import { STOP_KEEP } from './workload-spec.ts';
+
+/** Nodes that had ended before, and the capture as it is afterwards. */
+export type Stopped = { before: readonly NodeStatus[]; capture: CaptureSummary };
+
+/**
+ * Ends a capture on all nodes and keeps its files: an annotation of each pod reaches the workload as a file, which
+ * takes 0.15 to 0.3 s and needs only the right to patch pods. Pods that appear later are told as well.
+ */
+export async function stopCapture(
+  cluster: Cluster,
+  name: string,
+  options: { timeoutMs: number; signal: AbortSignal; progress: (capture: CaptureSummary) => void },
+): Promise<Stopped> {
+  const found = await readCapture(cluster, name);
+  const before = found.nodes.filter(isFinal);
+  if (before.length === found.nodes.length) return { before, capture: found };
+  const told = new Map<string, Promise<void>>();
+  let refused: unknown;
+  const failed = new AbortController();
+  const tell = (capture: CaptureSummary): void => {
+    for (const { pod } of capture.nodes.filter((node) => !isFinal(node))) {
+      if (pod === undefined || told.has(pod)) continue;
+      const telling = cluster.annotatePod(cluster.namespace, pod, { [ANNOTATION_STOP]: STOP_KEEP }).catch((error) => {
+        // A pod that is gone needs no word any more.
+        if (error instanceof ClusterError && error.status === 404) return;
+        refused ??= error;
+        failed.abort();
+      });
+      told.set(pod, telling);
+    }
+    options.progress(capture);
+  };
+  tell(found);
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  try {
+    const capture = await waitForCapture(cluster, name, { ...options, signal, progress: tell });
+    return { before, capture };
+  } catch (error) {
+    await Promise.all(told.values());
+    if (refused !== undefined) throw refused;
+    if (error instanceof CaptureError) throw new CaptureError(`stop was asked for, but ${error.message}`, error);
+    throw error;
+  }
+}

@@ -1,0 +1,50 @@
+import { CaptureError } from '../errors.ts';
+import type { Cluster } from '../kube/cluster.ts';
+import { followCapture } from './observe.ts';
+import { type CaptureSummary, isFinal } from './status.ts';
+
+/**
+ * Watches a capture until every node is done or can no longer succeed, and returns how it ended. A capture that
+ * vanishes, or is not done after `timeoutMs` (null: no limit), is a CaptureError. Ends at once when the signal is aborted.
+ */
+export async function waitForCapture(
+  cluster: Cluster,
+  name: string,
+  options: { timeoutMs: number | null; signal: AbortSignal; progress: (capture: CaptureSummary) => void },
+): Promise<CaptureSummary> {
+  const limit = new AbortController();
+  const timer = options.timeoutMs === null ? undefined : setTimeout(() => limit.abort(), options.timeoutMs);
+  let last: CaptureSummary | undefined;
+  let vanished = false;
+  try {
+    await followCapture(cluster, name, AbortSignal.any([options.signal, limit.signal]), (capture) => {
+      if (capture === undefined) {
+        vanished = last !== undefined;
+        return vanished;
+      }
+      last = capture;
+      options.progress(capture);
+      return capture.nodes.every(isFinal);
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+  options.signal.throwIfAborted();
+  if (vanished || last === undefined) {
+    throw new CaptureError(`capture ${name} was deleted while it was waited for`, {
+      hint: 'What it had captured by then is on its nodes: kubectl retina capture download NAME finds it there.',
+    });
+  }
+  if (limit.signal.aborted) throw timeoutError(last, options.timeoutMs ?? 0);
+  return last;
+}
+
+function timeoutError(capture: CaptureSummary, timeoutMs: number): CaptureError {
+  const open = capture.nodes.filter((node) => !isFinal(node));
+  const which = open.slice(0, 5).map((node) => `${node.node} (${node.problem ?? node.phase})`);
+  const more = open.length > 5 ? ` and ${open.length - 5} more` : '';
+  return new CaptureError(
+    `after ${Math.round(timeoutMs / 1000)} s, ${open.length} of ${capture.nodes.length} nodes of capture ${capture.name} are not done: ${which.join(', ')}${more}`,
+    { hint: `It goes on. Watch it: kubectl retina capture status ${capture.name} -n ${capture.namespace}` },
+  );
+}

@@ -1,0 +1,156 @@
+import { Command, Option } from 'commander';
+import {
+  connectionRows,
+  createRows,
+  deleteRows,
+  downloadRows,
+  listRows,
+  localRows,
+  type OptionRow,
+  statusRows,
+  stopRows,
+  versionRows,
+} from './commands/options.ts';
+import type { Deps } from './deps.ts';
+import { UsageError } from './errors.ts';
+
+/** How a command ended: its exit code. */
+export type Ended = { code: number };
+
+type Io = { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
+/** Flags by their camel-case names; each command declares which it takes. */
+type Flags = Record<string, never>;
+
+/** The command tree. Commands are loaded when they run: `--help` and `version` need none of a cluster's client. */
+export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
+  const program = new Command('kubectl-retina')
+    .description('Packet captures across a Kubernetes cluster: one command, one verified tarball per node.')
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+    })
+    .showSuggestionAfterError(true)
+    .exitOverride();
+  const end = (code: number): void => {
+    ended.code = code;
+  };
+  addCaptureCommands(group(program, 'capture', 'make, watch, end and fetch captures'), deps, end);
+  leaf(program, 'version', 'the versions of this program, its capture image and the server', versionRows).action(
+    async (flags: Flags) => end(await (await import('./commands/version.ts')).version(deps, flags)),
+  );
+  addHiddenCommands(program, deps, io, end);
+  return program;
+}
+
+function addCaptureCommands(capture: Command, deps: Deps, end: (code: number) => void): void {
+  leaf(capture, 'create', 'start a capture: one Job on each node', createRows).action(async (flags: Flags) =>
+    end(await (await import('./commands/create.ts')).create(deps, flags)),
+  );
+  leaf(capture, 'list', 'the captures and their state', listRows).action(async (flags: Flags) =>
+    end(await (await import('./commands/list.ts')).list(deps, flags)),
+  );
+  leaf(capture, 'status', 'one capture in depth: packets, losses, tarballs, errors', statusRows)
+    .argument('[name]', 'the capture')
+    .action(async (name: string | undefined, flags: Flags) =>
+      end(await (await import('./commands/status.ts')).status(deps, name, flags)),
+    );
+  leaf(capture, 'stop', 'end a capture early and keep its files', stopRows)
+    .argument('[name]', 'the capture')
+    .action(async (name: string | undefined, flags: Flags) =>
+      end(await (await import('./commands/stop.ts')).stop(deps, name, flags)),
+    );
+  leaf(capture, 'download', 'fetch the tarballs of captures, and verify them', downloadRows)
+    .argument('[names...]', 'the captures')
+    .action(async (names: string[], flags: Flags) =>
+      end(await (await import('./commands/download.ts')).download(deps, names, flags)),
+    );
+  leaf(capture, 'delete', 'remove the Jobs, pods and Secrets of captures; delivered files stay', deleteRows)
+    .argument('[names...]', 'the captures')
+    .action(async (names: string[], flags: Flags) =>
+      end(await (await import('./commands/delete.ts')).deleteCommand(deps, names, flags)),
+    );
+  leaf(capture, 'local', 'the same capture on this machine, without a cluster', localRows).action(
+    async (flags: Flags) => end(await (await import('./commands/local.ts')).local(deps, flags)),
+  );
+}
+
+/** What the pods run. */
+function addHiddenCommands(program: Command, deps: Deps, io: Io, end: (code: number) => void): void {
+  program.command('workload', { hidden: true }).action(async () => {
+    const { workload } = await import('./commands/workload.ts');
+    end(await workload({ signal: deps.signal, now: deps.now, log: deps.ui.note }));
+  });
+  program
+    .command('node-files', { hidden: true })
+    .argument('[words...]')
+    .action(async (words: string[]) => {
+      const { nodeFiles } = await import('./commands/node-files.ts');
+      end(await nodeFiles(words, { stdout: io.stdout, signal: deps.signal }));
+    });
+}
+
+function group(parent: Command, name: string, description: string): Command {
+  return configured(parent.command(name).description(description));
+}
+
+function leaf(parent: Command, name: string, description: string, rows: readonly OptionRow[]): Command {
+  const command = configured(parent.command(name).description(description));
+  for (const row of rows) command.addOption(toOption(row));
+  return command;
+}
+
+/** Arguments that a command does not know are refused, and the message is not followed by the whole usage text. */
+function configured(command: Command): Command {
+  return command.allowExcessArguments(false).showHelpAfterError(false).helpOption('-h, --help', 'show this help');
+}
+
+function toOption(row: OptionRow): Option {
+  const text = row.default === undefined ? row.description : `${row.description} (default: ${row.default})`;
+  if (isBoolean(row)) {
+    // An optional value, so that `--flag=false` works; normalize gives the bare flag its `=true`.
+    return new Option(`${row.flags} [bool]`, text).helpGroup(row.group).argParser(parseBoolean(row));
+  }
+  const option = new Option(row.flags, text).helpGroup(row.group);
+  if (row.repeatable) option.argParser((value: string, all: string[] | undefined) => [...(all ?? []), value]);
+  return option;
+}
+
+function isBoolean(row: OptionRow): boolean {
+  return !row.flags.includes('<');
+}
+
+function parseBoolean(row: OptionRow): (text: string) => boolean {
+  const flag = row.flags.split(' ').at(-1);
+  return (text) => {
+    if (text === 'true' || text === '1') return true;
+    if (text === 'false' || text === '0') return false;
+    throw new UsageError(`${flag}: "${text}" is not true or false`);
+  };
+}
+
+const ALL_ROWS = [
+  ...createRows,
+  ...localRows,
+  ...listRows,
+  ...deleteRows,
+  ...downloadRows,
+  ...versionRows,
+  ...connectionRows,
+];
+
+/**
+ * Writes a command line as kubectl reads it: a bare `--wait` means `--wait=true` and never takes the next argument;
+ * `--no-wait` is the opposite of `--wait`; a group of commands without a command shows its help.
+ */
+export function normalize(argv: readonly string[]): string[] {
+  if (argv.length === 0 || (argv.length === 1 && argv[0] === 'capture')) return [...argv, '--help'];
+  const bare = new Set(ALL_ROWS.filter(isBoolean).flatMap((row) => row.flags.split(', ')));
+  const end = argv.indexOf('--');
+  return argv.map((word, index) => {
+    if (end !== -1 && index > end) return word;
+    const opposite = /^--no-wait(?:=(.*))?$/.exec(word);
+    if (opposite !== null) return `--wait=${opposite[1] === 'false' || opposite[1] === '0'}`;
+    if (!bare.has(word)) return word;
+    return word.startsWith('--') ? `${word}=true` : `${word}true`;
+  });
+}

@@ -1,0 +1,95 @@
+import { applyPlan } from '../capture/apply.ts';
+import { type CapturePlan, planCapture } from '../capture/plan.ts';
+import type { CaptureRequest } from '../capture/request.ts';
+import { readSnapshot } from '../capture/snapshot.ts';
+import type { CaptureSummary } from '../capture/status.ts';
+import { waitForCapture } from '../capture/wait.ts';
+import type { Deps } from '../deps.ts';
+import { InterruptedError } from '../errors.ts';
+import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
+import { type CreateFlags, toCaptureRequest } from './capture-flags.ts';
+import { showProgress } from './progress.ts';
+import { count, failureLines, location, plural, size, span, totals } from './render.ts';
+
+/** `capture create`: one Job per node; with --wait, until the last tarball is saved. Returns the exit code. */
+export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions): Promise<number> {
+  const { request, timeoutMs } = toCaptureRequest(flags, deps);
+  const cluster = await deps.connect(flags);
+  const snapshot = await readSnapshot(request, cluster);
+  const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: deps.now() });
+  for (const warning of plan.warnings) deps.ui.warn(warning);
+  describe(plan, request, deps);
+  const startedAt = deps.now();
+  await applyPlan(plan, cluster, deps.signal);
+  if (flags.wait === true) return waitAndReport(deps, cluster, plan, { timeoutMs, startedAt });
+  const rows = plan.nodes.map(({ node, job, tarball }) => [node, `job/${job.metadata?.name}`, tarball]);
+  deps.ui.printTable(rows);
+  deps.ui.note(`Next: kubectl retina capture status ${plan.name} -n ${plan.namespace}`);
+  return 0;
+}
+
+function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps): void {
+  const pods = plan.nodes.reduce((total, node) => total + node.pods.length, 0);
+  const what =
+    pods > 0 ? `${plural(pods, 'pod')} on ${plural(plan.nodes.length, 'node')}` : plural(plan.nodes.length, 'node');
+  const limits = [
+    request.durationMs === null ? [] : [`for ${span(request.durationMs)}`],
+    request.maxBytes === null ? [] : [`up to ${size(request.maxBytes)} a node`],
+  ].flat();
+  const until = limits.length > 0 ? limits.join(' or ') : 'until it is stopped';
+  deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${what}, ${until}`);
+  for (const [filter, nodes] of Map.groupBy(plan.nodes, (node) => node.filter)) {
+    if (filter === '') continue;
+    const shown = filter.length > 300 ? `${filter.slice(0, 300)} …` : filter;
+    const names = nodes.map((node) => node.node);
+    deps.ui.note(`  filter on ${names.length > 3 ? plural(names.length, 'node') : names.join(', ')}: ${shown}`);
+  }
+}
+
+async function waitAndReport(
+  deps: Deps,
+  cluster: Cluster,
+  plan: CapturePlan,
+  options: { timeoutMs: number | null; startedAt: Date },
+): Promise<number> {
+  const progress = showProgress(deps, options.startedAt);
+  const { signal } = deps;
+  try {
+    const capture = await waitForCapture(cluster, plan.name, {
+      timeoutMs: options.timeoutMs,
+      signal,
+      progress: progress.update,
+    });
+    progress.end();
+    return report(deps, capture, deps.now().getTime() - options.startedAt.getTime());
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    const rest = `${plan.name} -n ${plan.namespace}`;
+    throw new InterruptedError(
+      `no longer waiting; capture ${plan.name} goes on`,
+      `End it and keep the files: kubectl retina capture stop ${rest}\n  Remove it: kubectl retina capture delete ${rest}`,
+    );
+  } finally {
+    progress.end();
+  }
+}
+
+function report(deps: Deps, capture: CaptureSummary, elapsedMs: number): number {
+  const { ui } = deps;
+  const saved = capture.nodes.filter((node) => node.phase === 'completed');
+  const good = saved.length === capture.nodes.length;
+  const { packets, lost, bytes } = totals(capture.nodes);
+  const facts = `${count(packets)} packets, ${count(lost)} lost, ${size(bytes)}`;
+  const head = `${saved.length} of ${plural(capture.nodes.length, 'tarball')} saved in ${(elapsedMs / 1000).toFixed(1)} s: ${facts}`;
+  ui.outcome(good, head);
+  if (saved.length > 0) {
+    const rows = saved.map((node) => [node.node, location(node), size(node.result?.tarball?.bytes ?? 0)]);
+    ui.printTable(rows);
+  }
+  for (const line of failureLines(capture)) ui.note(line);
+  const rest = `${capture.name} -n ${capture.namespace}`;
+  ui.note(
+    saved.length > 0 ? `Next: kubectl retina capture download ${rest}` : `Next: kubectl retina capture status ${rest}`,
+  );
+  return good ? 0 : 1;
+}

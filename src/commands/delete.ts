@@ -1,0 +1,43 @@
+import { deleteCaptures } from '../capture/delete.ts';
+import type { Deps } from '../deps.ts';
+import { InterruptedError, UsageError } from '../errors.ts';
+import type { ConnectionOptions } from '../kube/cluster.ts';
+import { throwProblems } from './capture-flags.ts';
+import { Problems, parseDuration } from './flags.ts';
+import { captureNames } from './name-argument.ts';
+
+const DEFAULT_TIMEOUT = 120_000;
+const KIND_NAMES = { jobs: 'job.batch', pods: 'pod', secrets: 'secret' } as const;
+
+/** `capture delete`: removes the Jobs, pods and Secrets of captures, and says so; delivered files stay. */
+export async function deleteCommand(
+  deps: Deps,
+  args: readonly string[],
+  flags: ConnectionOptions & { name?: string; all?: boolean; timeout?: string },
+): Promise<number> {
+  const problems = new Problems();
+  const timeoutMs = problems.parse('--timeout', flags.timeout, parseDuration) ?? DEFAULT_TIMEOUT;
+  throwProblems(problems);
+  const all = flags.all === true;
+  if (all && (args.length > 0 || flags.name !== undefined)) {
+    throw new UsageError('--all takes no names');
+  }
+  const names = all ? undefined : captureNames(args, flags.name);
+  const cluster = await deps.connect(flags);
+  try {
+    const removed = await deleteCaptures(cluster, names, { timeoutMs, signal: deps.signal });
+    for (const { kind, name } of removed) deps.ui.print(`${KIND_NAMES[kind]}/${name} deleted`);
+    deps.ui.note(
+      removed.length === 0
+        ? `There are no captures in namespace ${cluster.namespace}.`
+        : 'Files that were delivered stay: kubectl retina capture download NAME still finds those on nodes.',
+    );
+    return 0;
+  } catch (error) {
+    if (!deps.signal.aborted) throw error;
+    throw new InterruptedError(
+      'no longer waiting; what was deleted so far goes on ending',
+      `Run it again to see: kubectl retina capture delete ${names?.join(' ') ?? '--all'} -n ${cluster.namespace}`,
+    );
+  }
+}

@@ -1,0 +1,86 @@
+import { access, constants } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+import { workloadSpec } from '../capture/plan.ts';
+import { stopReasonWords } from '../capture/status.ts';
+import type { WorkloadResult } from '../capture/workload-spec.ts';
+import type { Deps } from '../deps.ts';
+import { CaptureError } from '../errors.ts';
+import { runWorkload } from '../workload/run.ts';
+import { type SettingsFlags, throwProblems, toSettings } from './capture-flags.ts';
+import { Problems } from './flags.ts';
+import { count, plural, size, span } from './render.ts';
+
+/** `capture local`: the same capture on this machine, without a cluster. Ctrl-C ends it and keeps the tarball. */
+export async function local(deps: Deps, flags: SettingsFlags & { output?: string }): Promise<number> {
+  const problems = new Problems();
+  const settings = toSettings(flags, problems, deps.newId);
+  throwProblems(problems);
+  await requireTcpdump(deps.env);
+  const directory = resolve(flags.output ?? '.');
+  const spec = workloadSpec(settings, {
+    namespace: '',
+    node: nodeName(hostname()),
+    destinations: [{ kind: 'host-path', path: directory, directory }],
+    now: deps.now(),
+  });
+  const limit = settings.durationMs === null ? 'until Ctrl-C' : `for ${span(settings.durationMs)}, or until Ctrl-C`;
+  deps.ui.note(`Capture ${spec.capture} on this machine, ${limit}`);
+  const stop = new AbortController();
+  deps.signal.addEventListener('abort', () => stop.abort('interrupted'), { once: true });
+  const outcome = await runWorkload(spec, { stop: stop.signal, now: deps.now, log: deps.ui.note });
+  if (outcome.kind === 'discarded') return 1;
+  return report(deps, outcome.result);
+}
+
+function report(deps: Deps, result: WorkloadResult): number {
+  const saved = result.destinations.filter((to) => to.ok);
+  const good = saved.length === result.destinations.length && result.errors.length === 0;
+  const lost = result.droppedByKernel + result.droppedByInterface;
+  const facts = `${plural(result.packets, 'packet')}, ${count(lost)} lost, ${size(result.tarball?.bytes ?? 0)}`;
+  deps.ui.outcome(
+    good,
+    `${saved.length > 0 ? 'saved' : 'not saved'} (${stopReasonWords(result.stopReason)}): ${facts}`,
+  );
+  for (const { location } of saved) deps.ui.print(location);
+  for (const error of result.errors) deps.ui.note(`  ${error}`);
+  for (const { ok, location, error } of result.destinations) {
+    if (!ok) deps.ui.note(`  not saved to ${location}: ${error ?? 'no reason told'}`);
+  }
+  if (saved.length > 0)
+    deps.ui.note(`Next: tar -xzf ${saved[0]?.location} -O --wildcards '*.pcap' | tcpdump -nr - | less`);
+  return good ? 0 : 1;
+}
+
+/** A machine's own name as a node's name would be written. */
+function nodeName(host: string): string {
+  return (
+    host
+      .toLowerCase()
+      .replace(/[^a-z0-9.-]+/g, '-')
+      .replace(/^[-.]+|[-.]+$/g, '') || 'localhost'
+  );
+}
+
+async function requireTcpdump(env: NodeJS.ProcessEnv): Promise<void> {
+  if (process.platform !== 'linux') {
+    throw new CaptureError(`capture local needs Linux, and this is ${process.platform}`, {
+      hint: 'Captures of a cluster can be made from here: kubectl retina capture create',
+    });
+  }
+  const places = `${env.PATH ?? ''}${delimiter}/usr/sbin${delimiter}/usr/bin${delimiter}/sbin`.split(delimiter);
+  const found = await Promise.all(
+    places.map((place) =>
+      access(join(place, 'tcpdump'), constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  if (!found.includes(true)) {
+    throw new CaptureError('tcpdump is not installed on this machine', { hint: 'apt-get install tcpdump' });
+  }
+  if (process.getuid?.() !== 0) {
+    throw new CaptureError('only root may capture packets', { hint: 'sudo kubectl-retina capture local …' });
+  }
+}

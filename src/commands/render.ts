@@ -1,0 +1,133 @@
+import prettyBytes from 'pretty-bytes';
+import { tarballName } from '../capture/names.ts';
+import { type CaptureSummary, isFinal, type NodeStatus } from '../capture/status.ts';
+import type { Cell } from '../deps.ts';
+
+/** Rows of nodes that a table shows at most; the rest is counted. */
+const MAX_NODES = 20;
+
+/** A number for people, with thousands separators. */
+export function count(value: number): string {
+  return value.toLocaleString('en-US');
+}
+
+/** `1 node`, `2 nodes`. */
+export function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
+}
+
+/** A number of bytes for people: `2.4 MB`. */
+export function size(bytes: number): string {
+  return prettyBytes(bytes);
+}
+
+/** Milliseconds for people: `850 ms`, `31.2 s`, `5m`, `3h`, `2d`. */
+export function age(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3600)}h` : `${Math.floor(seconds / 86_400)}d`;
+}
+
+/** A duration of a capture for people: `30 s`, `5 min`. */
+export function span(milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  return seconds < 120 || seconds % 60 !== 0 ? `${Number(seconds.toFixed(1))} s` : `${seconds / 60} min`;
+}
+
+/** Sums over the nodes that have a result. */
+export function totals(nodes: readonly NodeStatus[]): { packets: number; lost: number; bytes: number; known: boolean } {
+  const results = nodes.flatMap((node) => (node.result === undefined ? [] : [node.result]));
+  const sum = (pick: (result: (typeof results)[number]) => number): number =>
+    results.reduce((total, result) => total + pick(result), 0);
+  return {
+    packets: sum((r) => r.packets),
+    lost: sum((r) => r.droppedByKernel + r.droppedByInterface),
+    bytes: sum((r) => r.tarball?.bytes ?? 0),
+    known: results.length > 0,
+  };
+}
+
+/** Where a node's tarball lies, as far as it is known. */
+export function location(node: NodeStatus): string {
+  const told = node.result?.destinations.find((to) => to.ok)?.location;
+  if (told !== undefined) return told;
+  return node.hostPath !== undefined && node.stem !== undefined ? `${node.hostPath}/${tarballName(node.stem)}` : '–';
+}
+
+/** The live table of a capture that is waited for: what fails first, then what still runs. */
+export function progressRows(capture: CaptureSummary, elapsedMs: number): Cell[][] {
+  const order = { failed: 0, waiting: 1, capturing: 2, completed: 3 } as const;
+  const nodes = capture.nodes.toSorted((a, b) => order[a.phase] - order[b.phase]);
+  const rows = nodes.slice(0, MAX_NODES).map((node) => progressRow(node, elapsedMs));
+  const rest = nodes.slice(MAX_NODES);
+  const phases = [...Map.groupBy(rest, (node) => node.phase)].map(([phase, there]) => `${there.length} ${phase}`);
+  const more: Cell[][] =
+    rest.length === 0 ? [] : [[{ text: `… and ${rest.length} more: ${phases.join(', ')}`, tone: 'dim' }]];
+  return [dim(['NODE', 'STATE', 'PACKETS', 'LOST', 'SIZE']), ...rows, ...more];
+}
+
+function progressRow(node: NodeStatus, elapsedMs: number): Cell[] {
+  const { result } = node;
+  const state: Record<NodeStatus['phase'], Cell> = {
+    waiting: { text: `waiting: ${node.problem ?? 'starting'}`.slice(0, 60), tone: 'dim' },
+    capturing: `capturing ${age(elapsedMs)}${node.problem === undefined ? '' : ` (${node.problem})`}`,
+    completed: { text: 'saved', tone: 'good' },
+    failed: { text: 'failed', tone: 'bad' },
+  };
+  const numbers =
+    result === undefined
+      ? ['', '', '']
+      : [count(result.packets), lostCell(lostOf(node)), size(result.tarball?.bytes ?? 0)];
+  return [node.node, state[node.phase], ...numbers];
+}
+
+/** Packets that a node lost, in the kernel or at the interface. */
+export function lostOf(node: NodeStatus): number {
+  return (node.result?.droppedByKernel ?? 0) + (node.result?.droppedByInterface ?? 0);
+}
+
+/** A number of lost packets: none is good news and stays quiet. */
+export function lostCell(lost: number): Cell {
+  return lost === 0 ? '0' : { text: count(lost), tone: 'warn' };
+}
+
+/** A row in which every cell is dimmed. */
+export function dim(texts: readonly string[]): Cell[] {
+  return texts.map((text) => ({ text, tone: 'dim' }));
+}
+
+/** One line for a node whose state has changed, for logs; undefined when there is nothing to tell. */
+export function nodeEvent(node: NodeStatus): string | undefined {
+  switch (node.phase) {
+    case 'waiting':
+      return node.problem === undefined || node.problem === 'starting'
+        ? undefined
+        : `${node.node}: waiting: ${node.problem}`;
+    case 'capturing':
+      return `${node.node}: capturing${node.problem === undefined ? '' : ` (${node.problem})`}`;
+    case 'completed':
+      return node.result === undefined
+        ? `${node.node}: done`
+        : `${node.node}: saved ${plural(node.result.packets, 'packet')}, ${count(lostOf(node))} lost, ${size(node.result.tarball?.bytes ?? 0)}`;
+    case 'failed':
+      return `${node.node}: failed: ${node.problem ?? 'no reason told'}`;
+    default:
+      return node.phase satisfies never;
+  }
+}
+
+/** Hints of nodes that failed, each once. */
+export function failureLines(capture: CaptureSummary): string[] {
+  const failed = capture.nodes.filter((node) => node.phase === 'failed');
+  const hints = new Set(failed.flatMap((node) => (node.hint === undefined ? [] : [node.hint])));
+  return [
+    ...failed.map((node) => `  ${node.node}: ${node.problem ?? 'no reason told'}`),
+    ...[...hints].map((h) => `  ${h}`),
+  ];
+}
+
+/** How far a capture is: `1/2`. */
+export function doneOf(capture: CaptureSummary): string {
+  return `${capture.nodes.filter((node) => isFinal(node) && node.phase === 'completed').length}/${capture.nodes.length}`;
+}

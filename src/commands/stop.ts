@@ -1,0 +1,55 @@
+import { stopCapture } from '../capture/stop.ts';
+import type { Deps } from '../deps.ts';
+import { InterruptedError } from '../errors.ts';
+import type { ConnectionOptions } from '../kube/cluster.ts';
+import { throwProblems } from './capture-flags.ts';
+import { Problems, parseDuration } from './flags.ts';
+import { captureName } from './name-argument.ts';
+import { showProgress } from './progress.ts';
+import { count, failureLines, location, plural, size, totals } from './render.ts';
+
+const DEFAULT_TIMEOUT = 60_000;
+
+/** `capture stop`: ends a capture on all nodes and keeps its files. Exit code 1 when a node has nothing saved. */
+export async function stop(
+  deps: Deps,
+  name: string | undefined,
+  flags: ConnectionOptions & { name?: string; timeout?: string },
+): Promise<number> {
+  const { ui, signal } = deps;
+  const problems = new Problems();
+  const timeoutMs = problems.parse('--timeout', flags.timeout, parseDuration) ?? DEFAULT_TIMEOUT;
+  throwProblems(problems);
+  const wanted = captureName(name, flags.name);
+  const cluster = await deps.connect(flags);
+  const startedAt = deps.now();
+  const progress = showProgress(deps, startedAt);
+  try {
+    const { before, capture } = await stopCapture(cluster, wanted, { timeoutMs, signal, progress: progress.update });
+    progress.end();
+    const seconds = ((deps.now().getTime() - startedAt.getTime()) / 1000).toFixed(1);
+    const saved = capture.nodes.filter((node) => node.phase === 'completed');
+    const good = saved.length === capture.nodes.length;
+    const { packets, lost, bytes } = totals(capture.nodes);
+    const facts = `${saved.length} of ${plural(capture.nodes.length, 'tarball')} saved: ${count(packets)} packets, ${count(lost)} lost, ${size(bytes)}`;
+    const head =
+      before.length === capture.nodes.length
+        ? `capture ${wanted} had already ended`
+        : `capture ${wanted} stopped in ${seconds} s`;
+    ui.outcome(good, `${head}; ${facts}`);
+    if (saved.length > 0) {
+      ui.printTable(saved.map((node) => [node.node, location(node), size(node.result?.tarball?.bytes ?? 0)]));
+    }
+    for (const line of failureLines(capture)) ui.note(line);
+    if (saved.length > 0) ui.note(`Next: kubectl retina capture download ${wanted} -n ${capture.namespace}`);
+    return good ? 0 : 1;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new InterruptedError(
+      `no longer waiting for capture ${wanted} to end`,
+      `The nodes that were told to stop do so: kubectl retina capture status ${wanted} -n ${cluster.namespace}`,
+    );
+  } finally {
+    progress.end();
+  }
+}

@@ -1,0 +1,45 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  decodeSpec,
+  encodeResult,
+  PODINFO_DIRECTORY,
+  PODINFO_SPEC,
+  PODINFO_STOP,
+  STOP_DISCARD,
+  STOP_KEEP,
+  TERMINATION_MESSAGE_PATH,
+} from '../capture/workload-spec.ts';
+import { runWorkload } from '../workload/run.ts';
+
+/** Milliseconds between looks at the stop file. */
+const POLL = 100;
+
+/** `workload`, hidden: what a capture's pod runs. The result goes into the termination message. */
+export async function workload(io: {
+  signal: AbortSignal;
+  now: () => Date;
+  log: (line: string) => void;
+}): Promise<number> {
+  const spec = decodeSpec(await readFile(join(PODINFO_DIRECTORY, PODINFO_SPEC), 'utf8'));
+  const stop = new AbortController();
+  io.signal.addEventListener('abort', () => stop.abort('terminated'), { once: true });
+  // Polled, not watched: a node may have no inotify instances left, and ten reads a second cost nothing.
+  const timer = setInterval(async () => {
+    const word = await readFile(join(PODINFO_DIRECTORY, PODINFO_STOP), 'utf8').catch(() => '');
+    if (word === STOP_KEEP) stop.abort('requested');
+    if (word === STOP_DISCARD) stop.abort('discard');
+  }, POLL);
+  try {
+    const outcome = await runWorkload(spec, { stop: stop.signal, now: io.now, log: io.log });
+    if (outcome.kind === 'discarded') {
+      io.log('discarded, as the client asked');
+      return 1;
+    }
+    const { result } = outcome;
+    await writeFile(TERMINATION_MESSAGE_PATH, encodeResult(result));
+    return result.errors.length === 0 && result.destinations.every((to) => to.ok) ? 0 : 1;
+  } finally {
+    clearInterval(timer);
+  }
+}

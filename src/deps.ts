@@ -1,0 +1,45 @@
+import type { Cluster, ConnectionOptions } from './kube/cluster.ts';
+
+/** One cell of a table: plain text, or text whose meaning a terminal may colour. */
+export type Cell = string | { text: string; tone: Tone };
+export type Tone = 'good' | 'bad' | 'warn' | 'dim';
+export type Rows = readonly (readonly Cell[])[];
+
+/** A part of the screen that is rewritten in place on a terminal; elsewhere its lines are printed one by one. */
+export type Live = {
+  /** Shows the whole state as a table; only a terminal prints it. */
+  show(rows: Rows): void;
+  /** Tells one event; only printed where there is no terminal. */
+  event(line: string): void;
+  /** Removes what was shown. */
+  end(): void;
+};
+
+/** What commands may say. stdout carries results only; all else goes to stderr. Control characters are taken out. */
+export type Ui = {
+  /** Whether stderr is a terminal. */
+  readonly interactive: boolean;
+  /** A result, to stdout. */
+  print(text: string): void;
+  /** Progress, a hint or the next step, to stderr. */
+  note(text: string): void;
+  /** A warning, to stderr. */
+  warn(text: string): void;
+  /** A result as aligned columns without borders, to stdout. */
+  printTable(rows: Rows): void;
+  /** A mark and text for how something ended, to stderr. */
+  outcome(good: boolean, text: string): void;
+  live(): Live;
+};
+
+/** What `main` hands to commands. Nothing here is touched before a command needs it. */
+export type Deps = {
+  connect(options: ConnectionOptions): Promise<Cluster>;
+  now(): Date;
+  /** Five random characters of a-z and 0-9. */
+  newId(): string;
+  readonly env: NodeJS.ProcessEnv;
+  readonly ui: Ui;
+  /** Aborted by Ctrl-C, SIGTERM and SIGHUP, with an InterruptedError as its reason. */
+  readonly signal: AbortSignal;
+};

@@ -1,0 +1,203 @@
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Duration } from '@icholy/duration';
+import type { KubeConfig } from '@kubernetes/client-node';
+import { ClusterError, messageOf, UsageError } from '../errors.ts';
+import type { Cluster, ConnectionOptions, Job, Kinds, Selection } from './cluster.ts';
+import { loadConfig } from './config.ts';
+import { execInPod } from './exec.ts';
+import { createRest, type Query, type Rest } from './rest.ts';
+
+const ROOTS: Record<keyof Kinds, string> = {
+  jobs: '/apis/batch/v1',
+  pods: '/api/v1',
+  nodes: '/api/v1',
+  namespaces: '/api/v1',
+  secrets: '/api/v1',
+  events: '/api/v1',
+};
+const PAGE = 500;
+/** Seconds after which the server ends a watch; it is then renewed from where it was. */
+const WATCH_SECONDS = 300;
+
+type List<T> = { metadata?: { resourceVersion?: string; continue?: string }; items?: T[] };
+type WatchEvent = { type: string; object: Item & { code?: number; message?: string } };
+type Item = { metadata?: { uid?: string; resourceVersion?: string } };
+
+/** Connects to the cluster of a kubeconfig; nothing is sent before the first call. */
+export function connect(options: ConnectionOptions, env: NodeJS.ProcessEnv, signal: AbortSignal): Cluster {
+  const config = loadConfig(options, env);
+  const rest = createRest(config, requestTimeout(options.requestTimeout));
+  const namespace =
+    options.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace?.trim() ?? 'default';
+  return createCluster(config, rest, namespace, signal);
+}
+
+function requestTimeout(text: string | undefined): number | undefined {
+  if (text === undefined || text === '0') return text === undefined ? undefined : 0;
+  try {
+    return new Duration(/^\d+$/.test(text) ? `${text}s` : text).milliseconds();
+  } catch {
+    throw new UsageError(`--request-timeout: ${text} is not a duration such as 30s or 2m`);
+  }
+}
+
+function createCluster(config: KubeConfig, rest: Rest, namespace: string, signal: AbortSignal): Cluster {
+  return {
+    namespace,
+    server: rest.server,
+    serverVersion: async () =>
+      (await rest.json<{ gitVersion: string }>({ method: 'GET', path: '/version', signal })).gitVersion,
+    list: async (kind, selection) => (await listAll<Kinds[typeof kind]>(rest, kind, selection, signal)).items,
+    createJob: (job) =>
+      rest.json<Job>({ method: 'POST', path: pathOf('jobs', job.metadata?.namespace), body: job, signal }),
+    remove: async (kind, ns, name, options) => {
+      try {
+        await rest.json({
+          method: 'DELETE',
+          path: `${pathOf(kind, ns)}/${encodeURIComponent(name)}`,
+          body: {
+            propagationPolicy: options.propagation,
+            ...(options.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: options.gracePeriodSeconds }),
+            ...(options.uid === undefined ? {} : { preconditions: { uid: options.uid } }),
+          },
+          signal,
+        });
+        return true;
+      } catch (error) {
+        // 409: the name belongs to another object by now, so the one that was meant is gone.
+        if (error instanceof ClusterError && (error.status === 404 || error.status === 409)) return false;
+        throw error;
+      }
+    },
+    annotatePod: async (ns, name, annotations) => {
+      await rest.json({
+        method: 'PATCH',
+        path: `${pathOf('pods', ns)}/${encodeURIComponent(name)}`,
+        body: { metadata: { annotations } },
+        contentType: 'application/merge-patch+json',
+        signal,
+      });
+    },
+    follow: (kind, selection, until, changed) =>
+      follow<Kinds[typeof kind]>(rest, kind, selection, AbortSignal.any([until, signal]), changed),
+    exec: (target, stdout, until) => execInPod(config, target, stdout, AbortSignal.any([until, signal])),
+    withSignal: (other) => createCluster(config, rest, namespace, other),
+  };
+}
+
+function pathOf(kind: keyof Kinds, namespace: string | undefined): string {
+  const scope = namespace === undefined ? '' : `/namespaces/${encodeURIComponent(namespace)}`;
+  return `${ROOTS[kind]}${scope}/${kind}`;
+}
+
+function queryOf(selection: Selection): Query {
+  return { labelSelector: selection.labels, fieldSelector: selection.fields };
+}
+
+async function listAll<T>(
+  rest: Rest,
+  kind: keyof Kinds,
+  selection: Selection,
+  signal: AbortSignal,
+): Promise<{ items: T[]; version: string }> {
+  const items: T[] = [];
+  let next: string | undefined;
+  let version = '';
+  do {
+    const page: List<T> = await rest.json<List<T>>({
+      method: 'GET',
+      path: pathOf(kind, selection.namespace),
+      query: { ...queryOf(selection), limit: PAGE, continue: next },
+      signal,
+    });
+    items.push(...(page.items ?? []));
+    next = page.metadata?.continue || undefined;
+    version = page.metadata?.resourceVersion ?? '';
+  } while (next !== undefined);
+  return { items, version };
+}
+
+async function follow<T extends Item>(
+  rest: Rest,
+  kind: keyof Kinds,
+  selection: Selection,
+  signal: AbortSignal,
+  changed: (items: readonly T[]) => void,
+): Promise<void> {
+  const known = new Map<string, T>();
+  let version = '';
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      if (version === '') {
+        const listed = await listAll<T>(rest, kind, selection, signal);
+        known.clear();
+        for (const item of listed.items) known.set(item.metadata?.uid ?? '', item);
+        version = listed.version;
+        changed([...known.values()]);
+      }
+      for await (const event of watch(rest, kind, selection, version, signal)) {
+        failures = 0;
+        if (event.type === 'ERROR') {
+          // Most often 410 Gone: the version is too old to watch from.
+          version = '';
+          break;
+        }
+        version = event.object.metadata?.resourceVersion ?? version;
+        if (event.type === 'BOOKMARK') continue;
+        const uid = event.object.metadata?.uid ?? '';
+        if (event.type === 'DELETED') known.delete(uid);
+        else known.set(uid, event.object as unknown as T);
+        changed([...known.values()]);
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof ClusterError && error.status === 410) version = '';
+      else if (isRefusal(error) || ++failures > 20) throw error;
+      else await sleep(Math.min(250 * failures, 2000), undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
+
+/** Whether asking again cannot help: the server understood and said no. */
+function isRefusal(error: unknown): boolean {
+  if (!(error instanceof ClusterError)) return true;
+  return error.status !== undefined && error.status < 500 && error.status !== 429;
+}
+
+async function* watch(
+  rest: Rest,
+  kind: keyof Kinds,
+  selection: Selection,
+  version: string,
+  signal: AbortSignal,
+): AsyncGenerator<WatchEvent> {
+  const response = await rest.stream({
+    method: 'GET',
+    path: pathOf(kind, selection.namespace),
+    query: {
+      ...queryOf(selection),
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      resourceVersion: version,
+      timeoutSeconds: WATCH_SECONDS,
+    },
+    signal,
+  });
+  // The error of a connection that breaks is told here, not by the line reader.
+  let broken: Error | undefined;
+  response.on('error', (error) => {
+    broken = error;
+  });
+  try {
+    for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
+      if (line !== '') yield JSON.parse(line) as WatchEvent;
+    }
+  } finally {
+    response.destroy();
+  }
+  if (broken !== undefined && !signal.aborted) {
+    throw new ClusterError(`the watch of ${kind} broke off: ${messageOf(broken)}`, { cause: broken });
+  }
+}

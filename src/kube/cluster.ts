@@ -1,0 +1,100 @@
+import type { Writable } from 'node:stream';
+import type { CoreV1Event, V1Job, V1Namespace, V1Node, V1Pod, V1Secret } from '@kubernetes/client-node';
+
+/** An API type as it is on the wire: client-node's classes hold a Date where JSON holds a string. */
+export type Wire<T> = T extends Date
+  ? string
+  : T extends readonly (infer U)[]
+    ? Wire<U>[]
+    : T extends object
+      ? { [K in keyof T]: Wire<T[K]> }
+      : T;
+
+export type Job = Wire<V1Job>;
+export type Pod = Wire<V1Pod>;
+export type KubeNode = Wire<V1Node>;
+export type Namespace = Wire<V1Namespace>;
+export type Secret = Wire<V1Secret>;
+export type KubeEvent = Wire<CoreV1Event>;
+
+/** The kinds that this program reads, by the plural names of their REST paths. */
+export type Kinds = {
+  jobs: Job;
+  pods: Pod;
+  nodes: KubeNode;
+  namespaces: Namespace;
+  secrets: Secret;
+  events: KubeEvent;
+};
+
+export type Selection = {
+  /** Undefined for all namespaces, and for kinds that have none. */
+  namespace?: string | undefined;
+  labels?: string | undefined;
+  fields?: string | undefined;
+};
+
+export type DeleteOptions = {
+  /** Foreground: the object stays until its dependents are gone. */
+  propagation: 'Foreground' | 'Background';
+  /** Deletes only this very object, not a later one of the same name. */
+  uid?: string | undefined;
+  gracePeriodSeconds?: number | undefined;
+};
+
+export type ExecTarget = { namespace: string; pod: string; container: string; command: readonly string[] };
+
+/** The result of a command in a container; the exit code is null when the stream ended without telling one. */
+export type ExecOutcome = { exitCode: number | null; stderr: string };
+
+/**
+ * The verbs that this program uses, and no more. Every failure is a ClusterError; lists are complete (all pages) and
+ * in the server's order. Requests end with the signal given to the cluster, or their own.
+ */
+export type Cluster = {
+  /** The namespace of the command line, else of the context, else `default`. */
+  readonly namespace: string;
+  /** URL of the API server. */
+  readonly server: string;
+  serverVersion(): Promise<string>;
+  list<K extends keyof Kinds>(kind: K, selection: Selection): Promise<Kinds[K][]>;
+  createJob(job: Job): Promise<Job>;
+  /** Returns false when there was no such object. */
+  remove(kind: 'jobs' | 'pods' | 'secrets', namespace: string, name: string, options: DeleteOptions): Promise<boolean>;
+  annotatePod(namespace: string, name: string, annotations: Record<string, string>): Promise<void>;
+  /**
+   * Lists, then watches, and calls back with all objects after every change until the signal is aborted. Broken and
+   * expired watches are renewed; it rejects only when the server refuses.
+   */
+  follow<K extends keyof Kinds>(
+    kind: K,
+    selection: Selection,
+    signal: AbortSignal,
+    changed: (items: readonly Kinds[K][]) => void,
+  ): Promise<void>;
+  /** Runs a command in a running container; its stdout goes to `stdout`, with back-pressure. */
+  exec(target: ExecTarget, stdout: Writable, signal: AbortSignal): Promise<ExecOutcome>;
+  /** The same cluster, for cleaning up: its requests go on when the command was interrupted. */
+  withSignal(signal: AbortSignal): Cluster;
+};
+
+/** kubectl's connection flags, as typed; unset ones are undefined. */
+export type ConnectionOptions = {
+  kubeconfig?: string | undefined;
+  context?: string | undefined;
+  cluster?: string | undefined;
+  user?: string | undefined;
+  namespace?: string | undefined;
+  server?: string | undefined;
+  token?: string | undefined;
+  as?: string | undefined;
+  asGroup?: readonly string[] | undefined;
+  asUid?: string | undefined;
+  asUserExtra?: readonly string[] | undefined;
+  certificateAuthority?: string | undefined;
+  clientCertificate?: string | undefined;
+  clientKey?: string | undefined;
+  insecureSkipTlsVerify?: boolean | undefined;
+  tlsServerName?: string | undefined;
+  requestTimeout?: string | undefined;
+};

@@ -1,0 +1,70 @@
+import { randomInt } from 'node:crypto';
+import { CommanderError } from 'commander';
+import { createProgram, type Ended, normalize } from './cli.ts';
+import type { Deps } from './deps.ts';
+import { exitCodeFor, InterruptedError, messageOf, UsageError } from './errors.ts';
+import { printable } from './ui/printable.ts';
+import { createUi } from './ui/terminal.ts';
+
+const ID_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
+
+/** The first signal asks the command to undo what it began and end; the second ends it where it is. */
+function signalAbort(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(130);
+      controller.abort(new InterruptedError());
+    });
+  }
+  return controller.signal;
+}
+
+function createDeps(signal: AbortSignal): Deps {
+  return {
+    connect: async (options) => (await import('./kube/client-node.ts')).connect(options, process.env, signal),
+    now: () => new Date(),
+    newId: () => Array.from({ length: 5 }, () => ID_LETTERS[randomInt(ID_LETTERS.length)]).join(''),
+    env: process.env,
+    ui: createUi(process.stdout, process.stderr),
+    signal,
+  };
+}
+
+/** One line for what a user can mend, with what to do next; the stack for what is our fault. */
+function renderError(error: unknown): string {
+  const known = error as { hint?: unknown; name?: string };
+  const hint = typeof known.hint === 'string' ? `\n  ${known.hint}` : '';
+  if (error instanceof InterruptedError) return `\n${printable(messageOf(error))}${printable(hint)}\n`;
+  const ours = error instanceof Error && /^(UsageError|ClusterError|CaptureError)$/.test(error.name);
+  if (ours) return `error: ${printable(messageOf(error) + hint)}\n`;
+  const stack = error instanceof Error ? error.stack : String(error);
+  return `error: this is a fault of kubectl-retina, please report it:\n${printable(stack ?? '')}\n`;
+}
+
+async function main(): Promise<number> {
+  const ended: Ended = { code: 0 };
+  // A reader that went away (`| head`) is no failure of ours.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(ended.code);
+  });
+  const deps = createDeps(signalAbort());
+  const io = { stdout: process.stdout, stderr: process.stderr };
+  try {
+    await createProgram(deps, io, ended).parseAsync(normalize(process.argv.slice(2)), { from: 'user' });
+    return ended.code;
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // commander has told the problem already, or has shown the help that was asked for.
+      return error.exitCode === 0 ? 0 : exitCodeFor(new UsageError(error.message));
+    }
+    process.stderr.write(renderError(error));
+    return exitCodeFor(error);
+  }
+}
+
+// No top-level await: the single binary is built as CommonJS.
+void main().then((code) => {
+  process.exitCode = code;
+});

@@ -1,0 +1,28 @@
+import { mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errnoOf } from './explain.ts';
+
+/**
+ * Makes a directory and its parents where they are missing. Node's own recursive mkdir tells ENOENT where the file
+ * system is read-only; this one tells the true reason.
+ */
+export async function ensureDirectory(path: string, mode?: number): Promise<void> {
+  try {
+    await mkdir(path, { mode });
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return;
+    if (errnoOf(error) !== 'ENOENT' || dirname(path) === path) throw error;
+    await ensureDirectory(dirname(path));
+    await ensureDirectory(path, mode);
+  }
+}
+
+/** A rename survives a power cut only once its directory is on disk. */
+export async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

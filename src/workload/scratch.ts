@@ -1,0 +1,62 @@
+import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { join, posix } from 'node:path';
+import { CaptureError } from '../errors.ts';
+import { ensureDirectory } from '../upload/directory.ts';
+import { explainWrite } from '../upload/explain.ts';
+import { scratchName } from '../upload/host-path.ts';
+import type { UploadTarget } from '../upload/uploader.ts';
+
+/** The directory that holds everything unfinished of one capture. */
+export type Scratch = {
+  /** For temporary files that are not delivered. */
+  readonly directory: string;
+  /** What lies in here becomes the tarball. */
+  readonly bundle: string;
+  /** Removes everything; does nothing when that was done. */
+  remove(): Promise<void>;
+  /** Moves what would have become the tarball beside where it would have lain; the answer is where, as users know it. */
+  rescue(): Promise<string>;
+};
+
+/**
+ * Makes the scratch directory in the first destination that can be written, so that packets are moved, never copied,
+ * to stay there. Rejects with a CaptureError that tells each destination's reason.
+ */
+export async function openScratch(targets: readonly UploadTarget[], stem: string): Promise<Scratch> {
+  const problems: string[] = [];
+  for (const target of targets) {
+    try {
+      return await makeScratch(target, stem);
+    } catch (error) {
+      problems.push(`cannot write in ${target.path}: ${await explainWrite(error, target.directory)}`);
+    }
+  }
+  throw new CaptureError(problems.join('; ') || 'there is no destination to write to');
+}
+
+async function makeScratch(target: UploadTarget, stem: string): Promise<Scratch> {
+  const directory = join(target.directory, scratchName(stem));
+  const bundle = join(directory, 'bundle');
+  await ensureDirectory(target.directory);
+  // Not recursive: what an earlier run left behind may be evidence, and is not ours to remove.
+  await mkdir(directory, { mode: 0o700 });
+  await mkdir(bundle, { mode: 0o700 });
+  return {
+    directory,
+    bundle,
+    remove: () => rm(directory, { recursive: true, force: true, maxRetries: 2 }),
+    rescue: async () => {
+      const name = await freeName(target.directory, `${stem}.rescued`);
+      await rename(bundle, join(target.directory, name));
+      return posix.join(target.path, name);
+    },
+  };
+}
+
+async function freeName(directory: string, name: string): Promise<string> {
+  const taken = new Set(await readdir(directory));
+  for (let attempt = 1; ; attempt += 1) {
+    const candidate = attempt === 1 ? name : `${name}-${attempt}`;
+    if (!taken.has(candidate)) return candidate;
+  }
+}

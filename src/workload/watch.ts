@@ -1,0 +1,82 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StopReason } from '../capture/workload-spec.ts';
+import { errnoOf, explainErrno, freeSpace } from '../upload/explain.ts';
+import { sizesOf } from './limit.ts';
+import type { Tcpdump } from './tcpdump.ts';
+
+/** Why runWorkload's caller ends a capture; `discard` leaves nothing behind. */
+export type StopRequest = Extract<StopReason, 'requested' | 'terminated' | 'interrupted'> | 'discard';
+
+/** Why a capture ended. */
+export type End = { reason: StopReason | 'discard'; error?: string };
+
+const POLL_MS = 50;
+const SPACE_POLL_MS = 500;
+/** Below this a file system is full in practice: tcpdump does not tell when its writes fail. */
+const FULL_BYTES = 64 << 10;
+
+/** What can end a capture. */
+export type Limits = { durationMs: number | null; maxBytes: number | null; directory: string; stop: AbortSignal };
+
+/** The request that an aborted signal carries; anything unknown counts as an interruption, which keeps the packets. */
+export function stopRequestOf(signal: AbortSignal): StopRequest {
+  const reason: unknown = signal.reason;
+  return reason === 'requested' || reason === 'terminated' || reason === 'discard' ? reason : 'interrupted';
+}
+
+/** Resolves once with the request when the signal aborts. */
+export function stopRequested(signal: AbortSignal): Promise<End> {
+  const { promise, resolve } = Promise.withResolvers<End>();
+  const onAbort = (): void => resolve({ reason: stopRequestOf(signal) });
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  return promise;
+}
+
+/** Waits for the first that ends a running capture: a limit, a request, a tool that ended by itself, a full disk. */
+export async function firstEnd(tools: readonly Tcpdump[], limits: Limits): Promise<End> {
+  const over = new AbortController();
+  const exits = tools.map(async (tool): Promise<End> => {
+    await tool.exited;
+    return {
+      reason: 'tool-exited',
+      error: `tcpdump on interface ${tool.interface} ended by itself: ${tool.complaint()}`,
+    };
+  });
+  try {
+    const limit = limitReached(tools, limits, over.signal).catch(unreadable);
+    return await Promise.race([stopRequested(limits.stop), ...exits, limit]);
+  } finally {
+    over.abort();
+  }
+}
+
+/** One loop for every limit: a timer alone could not hold more than 24.8 days. */
+async function limitReached(tools: readonly Tcpdump[], limits: Limits, over: AbortSignal): Promise<End> {
+  const start = performance.now();
+  const files = tools.map(({ file }) => file);
+  let spaceCheckedAt = start;
+  while (!over.aborted) {
+    const left = limits.durationMs === null ? POLL_MS : limits.durationMs - (performance.now() - start);
+    if (left <= 0) return { reason: 'duration' };
+    await sleep(Math.min(POLL_MS, left));
+    if (limits.maxBytes !== null && sum(await sizesOf(files)) >= limits.maxBytes) return { reason: 'max-size' };
+    if (performance.now() - spaceCheckedAt < SPACE_POLL_MS) continue;
+    spaceCheckedAt = performance.now();
+    const space = await freeSpace(limits.directory);
+    if (space !== null && space.free < FULL_BYTES) {
+      return { reason: 'error', error: `the disk is full: ${space.free} of ${space.total} bytes are free` };
+    }
+  }
+  return { reason: 'interrupted' };
+}
+
+/** A disk that no longer answers ends the capture as a failure; what was captured may still be delivered elsewhere. */
+function unreadable(error: unknown): End {
+  if (errnoOf(error) === undefined) throw error;
+  return { reason: 'error', error: `the size of the capture cannot be read: ${explainErrno(error)}` };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
