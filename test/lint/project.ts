@@ -11,7 +11,7 @@ export function projectFiles(): string[] {
   return list
     .toString()
     .split('\0')
-    .filter((file) => file && existsSync(join(root, file)));
+    .filter((file) => file && statSync(join(root, file), { throwIfNoEntry: false })?.isFile());
 }
 
 /** The text of a project's file; undefined if it is not text. */

@@ -1,0 +1,44 @@
+import { execa, type ResultPromise } from 'execa';
+
+/** The program under test: the binary that users install. */
+export const CLI = process.env.RETINA_CLI ?? '';
+export const IMAGE = process.env.RETINA_AGENT_IMAGE ?? '';
+
+export type Ran = { code: number; stdout: string; stderr: string; seconds: number };
+
+type Options = { env?: Record<string, string>; cwd?: string; timeoutSeconds?: number };
+
+/** Starts the program without a terminal; the caller may send it signals. */
+export function start(
+  args: readonly string[],
+  options: Options = {},
+): ResultPromise<{ reject: false; stdin: 'ignore' }> {
+  return execa(CLI, args, {
+    reject: false,
+    stdin: 'ignore',
+    env: { NO_COLOR: '1', ...options.env },
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    timeout: (options.timeoutSeconds ?? 90) * 1000,
+  });
+}
+
+/** Runs the program to its end. */
+export async function retina(args: readonly string[], options: Options = {}): Promise<Ran> {
+  const began = performance.now();
+  const result = await start(args, options);
+  return {
+    code: result.exitCode ?? -1,
+    stdout: result.stdout,
+    stderr: result.stderr,
+    seconds: (performance.now() - began) / 1000,
+  };
+}
+
+/** Runs the program and fails the test, with all it said, unless it succeeds. */
+export async function retinaOk(args: readonly string[], options: Options = {}): Promise<Ran> {
+  const ran = await retina(args, options);
+  if (ran.code !== 0) {
+    throw new Error(`kubectl retina ${args.join(' ')}\nexit code ${ran.code}\n${ran.stdout}\n${ran.stderr}`);
+  }
+  return ran;
+}

@@ -1,0 +1,69 @@
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
+
+const STATE = process.env.RETINA_TESTCLUSTER ?? '/tmp/retina-testcluster';
+export const SCRIPTS = join(import.meta.dirname, '../../cluster');
+export const NODES = ['node1', 'node2'] as const;
+export type NodeName = (typeof NODES)[number];
+
+/** Runs kubectl and returns what it printed. */
+export async function kubectl(...args: readonly string[]): Promise<string> {
+  return (await execa('kubectl', args)).stdout;
+}
+
+/** Applies manifests. */
+export async function apply(...objects: readonly object[]): Promise<void> {
+  const list = { apiVersion: 'v1', kind: 'List', items: objects };
+  await execa('kubectl', ['apply', '-f', '-'], { input: JSON.stringify(list) });
+}
+
+/** What kubectl gives as JSON: a list's items. */
+export async function items<T = Record<string, unknown>>(...args: readonly string[]): Promise<T[]> {
+  return (JSON.parse(await kubectl('get', ...args, '-o', 'json')) as { items: T[] }).items;
+}
+
+/** Makes a namespace that is there for one test file; call the returned function at its end. */
+export async function namespace(name: string): Promise<() => Promise<void>> {
+  await kubectl('delete', 'namespace', name, '--ignore-not-found');
+  await kubectl('create', 'namespace', name);
+  return async () => {
+    await kubectl('delete', 'namespace', name, '--wait=false');
+  };
+}
+
+/** The path from here of a directory on a node's own disk. */
+export function onNode(node: NodeName, path: string): string {
+  return join(STATE, 'nodes', node, path);
+}
+
+/** Names in a directory of a node, sorted; none when there is no directory. */
+export function filesOn(node: NodeName, path: string): string[] {
+  try {
+    return readdirSync(onNode(node, path)).sort();
+  } catch {
+    return [];
+  }
+}
+
+/** Polls until something holds; fails with `what` when it does not in time. */
+export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 30): Promise<void> {
+  const deadline = Date.now() + seconds * 1000;
+  while (!(await holds())) {
+    if (Date.now() > deadline) throw new Error(`after ${seconds} s still not so: ${what}`);
+    await sleep(100);
+  }
+}
+
+type Named = { kind: string; metadata: { name: string; namespace: string; labels?: Record<string, string> } };
+
+/** Every Job, pod and Secret of this program, in all namespaces, as `kind/namespace/name`. */
+export async function objects(inNamespace?: string): Promise<string[]> {
+  const scope = inNamespace === undefined ? ['-A'] : ['-n', inNamespace];
+  const all = await items<Named>('jobs,pods,secrets', ...scope);
+  return all
+    .filter((object) => object.metadata.labels?.['retina.sh/app'] !== undefined)
+    .map((object) => `${object.kind}/${object.metadata.namespace}/${object.metadata.name}`)
+    .sort();
+}
