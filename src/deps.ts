@@ -26,10 +26,10 @@ export type Ui = {
   /** A warning, to stderr. */
   warn(text: string): void;
   /** A result as aligned columns without borders, to stdout. */
-  printTable(rows: Rows): void;
+  printTable(rows: Rows): Promise<void>;
   /** A mark and text for how something ended, to stderr. */
   outcome(good: boolean, text: string): void;
-  live(): Live;
+  live(): Promise<Live>;
 };
 
 /** What `main` hands to commands. Nothing here is touched before a command needs it. */

@@ -14,6 +14,7 @@ import {
   type Problems,
   parseBasePath,
   parseDuration,
+  parseImage,
   parseInteger,
   parseInterfaces,
   parseNames,
@@ -34,6 +35,10 @@ import { captureImage } from './version.ts';
 /** Bytes in the megabyte of `--max-size`, as in tcpdump's -C. */
 const MEGABYTE = 1_000_000;
 const MAX_SNAP_LENGTH = 262_144;
+/** What every capture requests; a limit below it is refused by the API server. */
+const LEAST_CPU = { text: '10m', value: 0.01 };
+/** Below this, the program is killed before it captures. */
+const LEAST_MEMORY = { text: '32Mi', value: 32 * 2 ** 20 };
 
 /** What is captured, as typed; unset flags are undefined. */
 export type SettingsFlags = {
@@ -64,11 +69,11 @@ export type CreateFlags = SettingsFlags &
     memoryLimit?: string;
   };
 
-/** Throws one UsageError that tells all problems, if there are any. */
-export function throwProblems(problems: Problems): void {
+/** Throws one UsageError that tells all problems, if there are any, and what was not done because of them. */
+export function throwProblems(problems: Problems, done = 'created'): void {
   const { found } = problems;
-  if (found.length === 1) throw new UsageError(`${found[0]}\nNothing was created.`);
-  if (found.length > 1) throw new UsageError([`${found.length} problems, nothing was created`, ...found].join('\n  '));
+  if (found.length === 1) throw new UsageError(found[0] ?? '');
+  if (found.length > 1) throw new UsageError([`${found.length} problems, nothing was ${done}`, ...found].join('\n'));
 }
 
 /** Flags to a request: applies defaults and every rule that needs no cluster. Throws a UsageError with all problems. */
@@ -115,20 +120,19 @@ export function toImage(
   env: NodeJS.ProcessEnv,
 ): Pick<JobSettings, 'image' | 'imagePullPolicy'> {
   const policy = parseOneOf('Always', 'IfNotPresent', 'Never');
+  const source = flags.image === undefined ? 'RETINA_AGENT_IMAGE' : '--image';
   return {
-    image: problems.parse('--image', flags.image, parseImage) ?? captureImage(env),
+    image: problems.parse(source, flags.image ?? captureImage(env), parseImage) ?? '',
     imagePullPolicy: problems.parse('--image-pull-policy', flags.imagePullPolicy, policy) ?? 'IfNotPresent',
   };
-}
-
-function parseImage(text: string): string | Error {
-  return /^\S+$/.test(text) ? text : new Error(`"${text}" is not the name of an image`);
 }
 
 /** Blank is not given; a leading dash would be a flag of tcpdump, not a filter. */
 function parseFilter(text: string): string | Error {
   const filter = text.trim();
-  if (filter.startsWith('-')) return new Error(`"${text}" is not a BPF expression but a flag`);
+  if (filter.startsWith('-')) {
+    return new Error(`"${text}" is a flag of tcpdump, not a BPF expression such as "tcp port 80"`);
+  }
   return /[\p{Cc}]/u.test(filter) ? new Error('it has a control character') : filter;
 }
 
@@ -160,7 +164,7 @@ function toDestinations(flags: CreateFlags, problems: Problems): readonly Destin
 function toJobSettings(flags: CreateFlags, problems: Problems, env: NodeJS.ProcessEnv): JobSettings {
   return {
     ...toImage(flags, problems, env),
-    cpuLimit: problems.parse('--cpu-limit', flags.cpuLimit, parseQuantity),
-    memoryLimit: problems.parse('--memory-limit', flags.memoryLimit, parseQuantity),
+    cpuLimit: problems.parse('--cpu-limit', flags.cpuLimit, parseQuantity(LEAST_CPU)),
+    memoryLimit: problems.parse('--memory-limit', flags.memoryLimit, parseQuantity(LEAST_MEMORY)),
   };
 }

@@ -23,7 +23,7 @@ export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions)
   await applyPlan(plan, cluster, deps.signal);
   if (flags.wait === true) return waitAndReport(deps, cluster, plan, { timeoutMs, startedAt });
   const rows = plan.nodes.map(({ node, job, tarball }) => [node, `job/${job.metadata?.name}`, tarball]);
-  deps.ui.printTable(rows);
+  await deps.ui.printTable(rows);
   deps.ui.note(`Next: kubectl retina capture status ${plan.name} -n ${plan.namespace}`);
   return 0;
 }
@@ -52,7 +52,7 @@ async function waitAndReport(
   plan: CapturePlan,
   options: { timeoutMs: number | null; startedAt: Date },
 ): Promise<number> {
-  const progress = showProgress(deps, options.startedAt);
+  const progress = await showProgress(deps, options.startedAt);
   const { signal } = deps;
   try {
     const capture = await waitForCapture(cluster, plan.name, {
@@ -61,7 +61,7 @@ async function waitAndReport(
       progress: progress.update,
     });
     progress.end();
-    return report(deps, capture, deps.now().getTime() - options.startedAt.getTime());
+    return await report(deps, capture, deps.now().getTime() - options.startedAt.getTime());
   } catch (error) {
     if (!signal.aborted) throw error;
     const rest = `${plan.name} -n ${plan.namespace}`;
@@ -74,7 +74,7 @@ async function waitAndReport(
   }
 }
 
-function report(deps: Deps, capture: CaptureSummary, elapsedMs: number): number {
+async function report(deps: Deps, capture: CaptureSummary, elapsedMs: number): Promise<number> {
   const { ui } = deps;
   const saved = capture.nodes.filter((node) => node.phase === 'completed');
   const good = saved.length === capture.nodes.length;
@@ -84,7 +84,7 @@ function report(deps: Deps, capture: CaptureSummary, elapsedMs: number): number 
   ui.outcome(good, head);
   if (saved.length > 0) {
     const rows = saved.map((node) => [node.node, location(node), size(node.result?.tarball?.bytes ?? 0)]);
-    ui.printTable(rows);
+    await ui.printTable(rows);
   }
   for (const line of failureLines(capture)) ui.note(line);
   const rest = `${capture.name} -n ${capture.namespace}`;

@@ -4,7 +4,7 @@ import { InterruptedError, UsageError } from '../errors.ts';
 import type { ConnectionOptions } from '../kube/cluster.ts';
 import { throwProblems } from './capture-flags.ts';
 import { Problems, parseDuration } from './flags.ts';
-import { captureNames } from './name-argument.ts';
+import { captureNames, withCapturesThere } from './name-argument.ts';
 
 const DEFAULT_TIMEOUT = 120_000;
 const KIND_NAMES = { jobs: 'job.batch', pods: 'pod', secrets: 'secret' } as const;
@@ -17,10 +17,13 @@ export async function deleteCommand(
 ): Promise<number> {
   const problems = new Problems();
   const timeoutMs = problems.parse('--timeout', flags.timeout, parseDuration) ?? DEFAULT_TIMEOUT;
-  throwProblems(problems);
+  throwProblems(problems, 'deleted');
   const all = flags.all === true;
   if (all && (args.length > 0 || flags.name !== undefined)) {
-    throw new UsageError('--all takes no names');
+    throw new UsageError(
+      '--all is every capture of the namespace, so it takes no names',
+      'Leave out --all, or the names. What there is: kubectl retina capture list',
+    );
   }
   const names = all ? undefined : captureNames(args, flags.name);
   const cluster = await deps.connect(flags);
@@ -34,7 +37,7 @@ export async function deleteCommand(
     );
     return 0;
   } catch (error) {
-    if (!deps.signal.aborted) throw error;
+    if (!deps.signal.aborted) throw await withCapturesThere(error, cluster);
     throw new InterruptedError(
       'no longer waiting; what was deleted so far goes on ending',
       `Run it again to see: kubectl retina capture delete ${names?.join(' ') ?? '--all'} -n ${cluster.namespace}`,

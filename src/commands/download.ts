@@ -1,18 +1,19 @@
 import { join } from 'node:path';
 import pMap from 'p-map';
-import { digestOnNode, type ExpectedFile, fetchFile, findOnNode, type Place } from '../capture/download.ts';
-import { NoDirectoryError, withDownloadPod } from '../capture/download-pod.ts';
-import { isComplete, type LocalPath, openPart } from '../capture/part-file.ts';
+import { type DownloadOrder, downloadFromNode, type Yield } from '../capture/download-node.ts';
+import { PodLeftError } from '../capture/download-pod.ts';
+import type { LocalPath } from '../capture/part-file.ts';
 import type { NodePath } from '../capture/request.ts';
-import { findSources, type Source } from '../capture/sources.ts';
+import { findSources, type Sources } from '../capture/sources.ts';
+import type { PodImage } from '../capture/status.ts';
 import type { Deps } from '../deps.ts';
-import { CaptureError, InterruptedError, messageOf } from '../errors.ts';
+import { CaptureError, ClusterError, InterruptedError, messageOf } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import { type ImageFlags, throwProblems, toImage } from './capture-flags.ts';
 import { Problems, parseNames, parseNodePath } from './flags.ts';
-import { captureNames } from './name-argument.ts';
+import { captureNames, capturesThere, requireNodes } from './name-argument.ts';
 import { DEFAULT_HOST_PATH, DEFAULT_HOST_PATH_BASE } from './options.ts';
-import { plural, size } from './render.ts';
+import { count, plural, size } from './render.ts';
 
 /** Nodes that are fetched from at once. */
 const NODES_AT_ONCE = 4;
@@ -20,16 +21,13 @@ const NODES_AT_ONCE = 4;
 export type DownloadFlags = ConnectionOptions &
   ImageFlags & { name?: string; output?: string; hostPath?: string; nodeNames?: string };
 
-type Order = {
-  capture: string;
-  directory: LocalPath;
+type Settings = {
+  output: string;
   hostPath: NodePath;
   nodes: readonly string[] | undefined;
-  image: ReturnType<typeof toImage>;
+  /** The image for a capture's pod that has this one; undefined where that is unknown. */
+  image: (own: PodImage | undefined) => PodImage;
 };
-
-/** What one node yielded; nothing it has is thrown away because another node fails. */
-type Yield = { node: string; files: { path: string; bytes: number }[]; error: unknown };
 
 /** `capture download`: fetches the tarballs of captures and verifies them. Exit code 1 when one is missing. */
 export async function download(deps: Deps, args: readonly string[], flags: DownloadFlags): Promise<number> {
@@ -40,109 +38,82 @@ export async function download(deps: Deps, args: readonly string[], flags: Downl
     parseNodePath(DEFAULT_HOST_PATH_BASE),
   );
   const nodes = problems.parse('--node-names', flags.nodeNames, parseNames);
-  const image = toImage(flags, problems, deps.env);
-  throwProblems(problems);
+  const image = toDownloadImage(flags, problems, deps.env);
+  throwProblems(problems, 'downloaded');
   const names = captureNames(args, flags.name);
   const cluster = await deps.connect(flags);
+  const settings = { output: flags.output ?? '.', hostPath: hostPath ?? (DEFAULT_HOST_PATH as NodePath), nodes, image };
   let failed = false;
   for (const capture of names) {
-    const directory = join(flags.output ?? '.', capture) as LocalPath;
-    const order = { capture, directory, hostPath: hostPath ?? (DEFAULT_HOST_PATH as NodePath), nodes, image };
-    failed = !(await downloadCapture(deps, cluster, order)) || failed;
+    try {
+      failed = !(await downloadCapture(deps, cluster, capture, settings)) || failed;
+    } catch (error) {
+      const known = error instanceof CaptureError || error instanceof ClusterError;
+      if (names.length === 1 || !known) throw error;
+      deps.ui.outcome(false, `${capture}: ${failureText(error)}`);
+      failed = true;
+    }
   }
   return failed ? 1 : 0;
 }
 
-async function downloadCapture(deps: Deps, cluster: Cluster, order: Order): Promise<boolean> {
-  const { ui } = deps;
-  const sources = await findSources(cluster, order.capture, order);
-  if (!sources.known) {
-    const where = `${order.hostPath} on ${plural(sources.found.length, 'node')}`;
-    ui.note(
-      `There is no capture ${order.capture} in namespace ${cluster.namespace}; looking for its files in ${where}`,
-    );
-  }
-  const id = deps.newId();
-  const yields = await pMap(sources.found, (source) => fromNode(deps, cluster, order, { source, id }), {
-    concurrency: NODES_AT_ONCE,
-  });
-  if (deps.signal.aborted) {
-    throw new InterruptedError(
-      'download interrupted; its pods are removed',
-      'The same command goes on from where it was.',
-    );
-  }
+/** `--image`, else the image that the capture itself runs, else the default: it is on the nodes already. */
+function toDownloadImage(flags: ImageFlags, problems: Problems, env: NodeJS.ProcessEnv): Settings['image'] {
+  const typed = { imagePullSecrets: [], ...toImage(flags, problems, env) };
+  return (own) => {
+    if (own === undefined || flags.image !== undefined) return typed;
+    return flags.imagePullPolicy === undefined ? own : { ...own, imagePullPolicy: typed.imagePullPolicy };
+  };
+}
+
+async function downloadCapture(deps: Deps, cluster: Cluster, capture: string, settings: Settings): Promise<boolean> {
+  const { ui, signal } = deps;
+  const sources = await findSources(cluster, capture, settings);
+  if (!sources.known && settings.nodes !== undefined) await requireNodes(cluster, settings.nodes);
+  if (!sources.known) tellSearch(deps, cluster, { capture, settings, sources });
+  const order: DownloadOrder = {
+    ...{ cluster, signal, capture, size, image: settings.image },
+    directory: join(settings.output, capture) as LocalPath,
+    id: deps.newId(),
+    note: ui.note,
+  };
+  const yields = await pMap(sources.found, (source) => downloadFromNode(order, source), { concurrency: NODES_AT_ONCE });
   const files = yields.flatMap((got) => got.files.map((file) => ({ node: got.node, ...file })));
+  if (files.length > 0) await ui.printTable(files.map((file) => [file.node, file.path, size(file.bytes)]));
+  if (signal.aborted) throw interrupted(yields);
   const failures = [
     ...sources.missing.map(({ node, why }) => `node ${node} ${why}`),
     ...yields.flatMap((got) => (got.error === undefined ? [] : [failureText(got.error)])),
   ];
-  if (files.length > 0) ui.printTable(files.map((file) => [file.node, file.path, size(file.bytes)]));
   if (files.length === 0 && failures.length === 0) {
-    throw new CaptureError(`no file of a capture ${order.capture} was found in ${order.hostPath} on any node`, {
-      hint: 'Was it written elsewhere? Name the directory with --host-path, or the namespace of the capture with -n.',
+    throw new CaptureError(`no file of a capture ${capture} was found in ${settings.hostPath} on any node`, {
+      hint: `${await capturesThere(cluster)}\nWas it written elsewhere? Name its directory with --host-path, or its namespace with -n.`,
     });
   }
   const good = failures.length === 0;
-  ui.outcome(
-    good,
-    `${plural(files.length, 'tarball')} downloaded and verified${good ? '' : `, ${failures.length} not`}`,
-  );
+  const rest = good ? '' : `, ${count(failures.length)} not`;
+  ui.outcome(good, `${plural(files.length, 'tarball')} downloaded and verified${rest}`);
   for (const failure of failures) ui.note(`  ${failure}`);
   return good;
 }
 
+type Search = { capture: string; settings: Settings; sources: Sources };
+
+function tellSearch({ ui }: Deps, cluster: Cluster, { capture, settings, sources }: Search): void {
+  const where = `${settings.hostPath} on ${plural(sources.found.length, 'node')}`;
+  ui.note(`There is no capture ${capture} in namespace ${cluster.namespace}; looking for its files in ${where}`);
+  const { unreachable } = sources;
+  if (unreachable.length > 0) ui.warn(`not looked for on nodes that are not Ready: ${unreachable.join(', ')}`);
+}
+
+/** What is kept, and what could not be removed. */
+function interrupted(yields: readonly Yield[]): InterruptedError {
+  const left = yields.flatMap(({ error }) => (error instanceof PodLeftError ? [failureText(error)] : []));
+  const pods = left.length === 0 ? 'its pods are removed' : left.join('\n  ');
+  return new InterruptedError(`download interrupted; ${pods}`, 'The same command goes on from where it was.');
+}
+
 function failureText(error: unknown): string {
-  const hint = error instanceof CaptureError && error.hint !== undefined ? `\n    ${error.hint}` : '';
-  return `${messageOf(error)}${hint}`;
-}
-
-async function fromNode(
-  deps: Deps,
-  cluster: Cluster,
-  order: Order,
-  from: { source: Source; id: string },
-): Promise<Yield> {
-  const { node, hostPath, expected } = from.source;
-  const files: Yield['files'] = [];
-  const { signal } = deps;
-  try {
-    if (expected !== undefined && (await isComplete(order.directory, expected))) {
-      deps.ui.note(`${node}: ${expected.name} is already here, and whole`);
-      return { node, files: [{ path: join(order.directory, expected.name), bytes: expected.bytes }], error: undefined };
-    }
-    const job = { ...order.image, capture: order.capture, namespace: cluster.namespace, node, hostPath, id: from.id };
-    await withDownloadPod(cluster, job, signal, async (pod) => {
-      const place: Place = { cluster, pod, node, signal };
-      for (const file of expected === undefined ? await findExpected(place, order.capture) : [expected]) {
-        files.push({ path: await fetchOne(deps, place, order, file), bytes: file.bytes });
-      }
-    });
-    return { node, files, error: undefined };
-  } catch (error) {
-    // A node that has never captured is no failure when all nodes are searched for a deleted capture.
-    const searched = expected === undefined && error instanceof NoDirectoryError;
-    return { node, files, error: searched ? undefined : error };
-  }
-}
-
-async function findExpected(place: Place, capture: string): Promise<ExpectedFile[]> {
-  const found = await findOnNode(place, capture);
-  return Promise.all(
-    found.map(({ name, bytes, sha256 }) => (sha256 === null ? digestOnNode(place, name) : { name, bytes, sha256 })),
-  );
-}
-
-async function fetchOne(deps: Deps, place: Place, order: Order, file: ExpectedFile): Promise<LocalPath> {
-  const part = await openPart(order.directory, file.name);
-  try {
-    const start = part.size();
-    deps.ui.note(
-      `${place.node}: ${file.name}, ${size(file.bytes)}${start > 0 ? `, going on from ${size(start)}` : ''}`,
-    );
-    await fetchFile(place, file, part, () => undefined);
-    return await part.finish();
-  } finally {
-    await part.close();
-  }
+  const known = error instanceof CaptureError || error instanceof ClusterError;
+  return `${messageOf(error)}${known && error.hint !== undefined ? `\n    ${error.hint}` : ''}`;
 }

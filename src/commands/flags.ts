@@ -17,20 +17,24 @@ export class Problems {
   }
 }
 
-/** A Go duration (`1h30m`, `90s`, `500ms`, `0`) in milliseconds. */
+/** Checked here: the library reads `5s` out of `x5s!`, and `1us` as nothing. */
+const DURATION = /^\+?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|μs|ms|s|m|h|d))+$/;
+/** Milliseconds that a timer takes. */
+const MAX_DURATION = 2 ** 31 - 1;
+
+/** A Go duration (`1h30m`, `90s`, `500ms`, `0`; also days) in milliseconds, from 1 ms to 24 days. */
 export function parseDuration(text: string): number | Error {
   const hint = 'write it as 30s, 5m or 1h30m';
   const value = text.trim();
-  if (value === '0') return 0;
+  if (/^[+-]?0$/.test(value)) return 0;
   if (/^\d+$/.test(value)) return new Error(`"${text}" has no unit: ${hint}`);
   if (value.startsWith('-')) return new Error(`"${text}" is negative`);
-  try {
-    const milliseconds = value === '' ? Number.NaN : new Duration(value).milliseconds();
-    if (Number.isFinite(milliseconds) && milliseconds <= 2 ** 31 - 1) return milliseconds;
-  } catch {
-    // Told below.
-  }
-  return new Error(`"${text}" is not a duration${/^[\d.]+[a-zµ]+/.test(value) ? ' of at most 24 days' : ''}: ${hint}`);
+  if (!DURATION.test(value)) return new Error(`"${text}" is not a duration: ${hint}`);
+  const milliseconds = new Duration(value).milliseconds();
+  if (milliseconds > MAX_DURATION) return new Error(`"${text}" is too long: at most 24 days`);
+  // 0 would mean "no limit", the opposite of what was asked for.
+  if (milliseconds === 0 && /[1-9]/.test(value)) return new Error(`"${text}" is too short: at least 1ms`);
+  return milliseconds;
 }
 
 /** A whole number within bounds. */
@@ -64,8 +68,11 @@ export function parseNames(text: string): readonly string[] | Error {
 /** Names of network interfaces separated by commas: at most 15 characters, no blank and no slash. */
 export function parseInterfaces(text: string): readonly string[] | Error {
   const names = text.split(',').map((name) => name.trim());
-  const wrong = names.find((name) => !/^[^\s/,-][^\s/,]{0,14}$/.test(name));
-  if (wrong !== undefined) return new Error(`"${wrong}" cannot be the name of a network interface`);
+  const wrong = names.find((name) => !/^[^\s/,:-][^\s/,:]{0,14}$/.test(name) || name === '.' || name === '..');
+  if (wrong !== undefined) {
+    const why = wrong.length > 15 ? 'it has more than 15 characters' : 'it is empty, or has a character that none has';
+    return new Error(`"${wrong}" cannot be the name of a network interface: ${why}`);
+  }
   const unique = [...new Set(names)];
   if (unique.length > 1 && unique.includes('any')) return new Error('any stands for all interfaces: name it alone');
   return unique;
@@ -89,10 +96,37 @@ export function parseBasePath(text: string): string | Error {
   return parseNodePath('/')(text);
 }
 
-/** A Kubernetes quantity such as `500m` or `256Mi`. */
-export function parseQuantity(text: string): string | Error {
-  if (/^\d+(\.\d+)?(m|[kMGTPE]|[KMGTPE]i)?$/.test(text)) return text;
-  return new Error(`"${text}" is not a quantity such as 500m, 2 or 256Mi`);
+const UNITS: Record<string, number> = {
+  ...{ m: 1e-3, '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18 },
+  ...{ Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30, Ti: 2 ** 40, Pi: 2 ** 50, Ei: 2 ** 60 },
+};
+
+/** A Kubernetes quantity such as `500m` or `256Mi`, not less than a capture needs to start. */
+export function parseQuantity(least: { text: string; value: number }): (text: string) => string | Error {
+  return (text) => {
+    const [, number, unit = ''] = /^(\d+(?:\.\d+)?)(m|[kMGTPE]|[KMGTPE]i)?$/.exec(text) ?? [];
+    if (number === undefined) return new Error(`"${text}" is not a quantity such as 500m, 2 or 256Mi`);
+    const enough = Number(number) * (UNITS[unit] ?? 1) >= least.value;
+    return enough ? text : new Error(`"${text}" is too little: a capture needs at least ${least.text}`);
+  };
+}
+
+/** The grammar of image references: lower-case path, then `:tag`, then `@digest`; a registry's host before it. */
+const IMAGE = new RegExp(
+  [
+    /^(?:(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d+)?\/)?/,
+    /[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*/,
+    /(?::\w[\w.-]{0,127})?(?:@[a-z][a-z0-9+.-]*:[0-9a-f]{32,})?$/,
+  ]
+    .map((part) => part.source)
+    .join(''),
+);
+
+/** The name of a container image, as the kubelet takes it. */
+export function parseImage(text: string): string | Error {
+  const image = text.trim();
+  if (image.length <= 512 && IMAGE.test(image)) return image;
+  return new Error(`"${text}" is not the name of an image such as registry.example/retina/capture:v1`);
 }
 
 /** One of a few words. */

@@ -13,7 +13,7 @@ export async function list(
   flags: ConnectionOptions & { allNamespaces?: boolean; output?: string },
 ): Promise<number> {
   if (flags.output !== undefined && flags.output !== 'wide') {
-    throw new UsageError(`--output: "${flags.output}" is not one of wide`);
+    throw new UsageError(`--output: "${flags.output}" is not a format; there is wide`);
   }
   const cluster = await deps.connect(flags);
   const all = flags.allNamespaces === true;
@@ -28,7 +28,7 @@ export async function list(
   const rows = captures.flatMap((capture) => (wide ? nodeRows(capture, now) : [captureRow(capture, now)]));
   const table: Cell[][] = [head, ...rows];
   const namespaces = ['NAMESPACE', ...captures.flatMap((c) => Array(wide ? c.nodes.length : 1).fill(c.namespace))];
-  deps.ui.printTable(all ? table.map((row, index) => [namespaces[index] ?? '', ...row]) : table);
+  await deps.ui.printTable(all ? table.map((row, index) => [namespaces[index] ?? '', ...row]) : table);
   return 0;
 }
 

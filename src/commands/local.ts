@@ -15,7 +15,7 @@ import { count, plural, size, span } from './render.ts';
 export async function local(deps: Deps, flags: SettingsFlags & { output?: string }): Promise<number> {
   const problems = new Problems();
   const settings = toSettings(flags, problems, deps.newId);
-  throwProblems(problems);
+  throwProblems(problems, 'captured');
   await requireTcpdump(deps.env);
   const directory = resolve(flags.output ?? '.');
   const spec = workloadSpec(settings, {

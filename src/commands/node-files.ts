@@ -1,6 +1,8 @@
 import { readdir, readlink } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { UsageError } from '../errors.ts';
+import { CaptureError, UsageError } from '../errors.ts';
+import { errnoOf, explainErrno } from '../upload/explain.ts';
 import { copyRange, findTarballs, sha256OfFile } from '../workload/files.ts';
 
 /** Milliseconds without a reader after which a download pod ends by itself: its client is gone. */
@@ -18,16 +20,32 @@ export async function nodeFiles(
       await hold(io.signal);
       return 0;
     case 'find':
-      io.stdout.write(JSON.stringify(await findTarballs(path, { capture: first, node: second })));
+      io.stdout.write(await readable(path, () => find(path, { capture: first, node: second })));
       return 0;
     case 'sha256':
-      io.stdout.write(JSON.stringify(await sha256OfFile(path)));
+      io.stdout.write(JSON.stringify(await readable(path, () => sha256OfFile(path))));
       return 0;
     case 'read':
-      await copyRange(path, Number(first), io.stdout);
+      await readable(path, () => copyRange(path, Number(first), io.stdout));
       return 0;
     default:
       throw new UsageError('node-files is run by capture download');
+  }
+}
+
+/** Only what the client needs: with their whole results, a few hundred tarballs would be megabytes. */
+async function find(directory: string, query: { capture: string; node: string }): Promise<string> {
+  const found = await findTarballs(directory, query);
+  return JSON.stringify(found.map(({ name, bytes, sha256 }) => ({ name, bytes, sha256 })));
+}
+
+/** The client shows what goes wrong here to its user: in words, without a stack. */
+async function readable<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    throw new CaptureError(`${basename(path)}: ${explainErrno(error)}`, { cause: error });
   }
 }
 

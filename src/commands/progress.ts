@@ -5,11 +5,11 @@ import { nodeEvent, progressRows } from './render.ts';
 const REDRAW = 1000;
 
 /** Shows how a capture goes: a table that is redrawn on a terminal, one line for each change elsewhere. */
-export function showProgress(
+export async function showProgress(
   deps: Pick<Deps, 'ui' | 'now'>,
   startedAt: Date,
-): { update: (capture: CaptureSummary) => void; end: () => void } {
-  const live = deps.ui.live();
+): Promise<{ update: (capture: CaptureSummary) => void; end: () => void }> {
+  const live = await deps.ui.live();
   const told = new Map<string, string>();
   let last: CaptureSummary | undefined;
   const draw = (): void => {

@@ -18,7 +18,7 @@ export async function status(
   ui.print(headline(capture, deps.now()));
   ui.print('');
   const head = ['NODE', 'STATE', 'ENDED BY', 'PACKETS', 'LOST', 'SIZE', 'SHA-256', 'DELIVERED TO'];
-  ui.printTable([head, ...capture.nodes.map(nodeRow)]);
+  await ui.printTable([head, ...capture.nodes.map(nodeRow)]);
   const failures = failureLines(capture);
   if (failures.length > 0) ui.print(`\n${failures.join('\n')}`);
   for (const line of lossLines(capture)) ui.warn(line);

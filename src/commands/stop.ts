@@ -19,11 +19,11 @@ export async function stop(
   const { ui, signal } = deps;
   const problems = new Problems();
   const timeoutMs = problems.parse('--timeout', flags.timeout, parseDuration) ?? DEFAULT_TIMEOUT;
-  throwProblems(problems);
+  throwProblems(problems, 'stopped');
   const wanted = captureName(name, flags.name);
   const cluster = await deps.connect(flags);
   const startedAt = deps.now();
-  const progress = showProgress(deps, startedAt);
+  const progress = await showProgress(deps, startedAt);
   try {
     const { before, capture } = await stopCapture(cluster, wanted, { timeoutMs, signal, progress: progress.update });
     progress.end();
@@ -32,16 +32,20 @@ export async function stop(
     const good = saved.length === capture.nodes.length;
     const { packets, lost, bytes } = totals(capture.nodes);
     const facts = `${saved.length} of ${plural(capture.nodes.length, 'tarball')} saved: ${count(packets)} packets, ${count(lost)} lost, ${size(bytes)}`;
-    const head =
-      before.length === capture.nodes.length
-        ? `capture ${wanted} had already ended`
+    const ended = before.length === capture.nodes.length;
+    const never = capture.nodes.every((node) => node.mayStart);
+    const head = ended
+      ? `capture ${wanted} had already ended`
+      : never
+        ? `capture ${wanted} has not begun`
         : `capture ${wanted} stopped in ${seconds} s`;
     ui.outcome(good, `${head}; ${facts}`);
     if (saved.length > 0) {
-      ui.printTable(saved.map((node) => [node.node, location(node), size(node.result?.tarball?.bytes ?? 0)]));
+      await ui.printTable(saved.map((node) => [node.node, location(node), size(node.result?.tarball?.bytes ?? 0)]));
     }
     for (const line of failureLines(capture)) ui.note(line);
-    if (saved.length > 0) ui.note(`Next: kubectl retina capture download ${wanted} -n ${capture.namespace}`);
+    const next = saved.length > 0 ? 'download' : 'delete';
+    ui.note(`Next: kubectl retina capture ${next} ${wanted} -n ${capture.namespace}`);
     return good ? 0 : 1;
   } catch (error) {
     if (!signal.aborted) throw error;

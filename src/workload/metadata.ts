@@ -1,8 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { explainErrno } from '../upload/explain.ts';
-import { copyProc } from './proc.ts';
+import type { BundleEntry } from './bundle.ts';
+import { readProc } from './proc.ts';
 import { toolEnv } from './tool-env.ts';
 
 const TOOL_TIMEOUT_MS = 5_000;
@@ -20,35 +19,33 @@ const IPTABLES = ['iptables-legacy', 'iptables-nft', 'ip6tables-legacy', 'ip6tab
 const LISTED_TABLES = ['filter', 'nat', 'mangle'];
 
 /**
- * Writes the state of the host's network into a directory: tools and copies of /proc, all at once. A tool that is
- * missing or fails is recorded in its file. Resolves to what could not be written.
+ * Reads the state of the host's network into entries below `folder` (empty: the top): tools and copies of /proc, all at
+ * once. A tool that is missing or fails is recorded in its file. `scratch` takes the tools' lock files.
  */
-export async function collectMetadata(directory: string, scratch: string, signal: AbortSignal): Promise<string[]> {
+export async function collectMetadata(folder: string, scratch: string, signal: AbortSignal): Promise<BundleEntry[]> {
   const run = toolRunner(scratch, signal);
   const all = (commands: readonly string[]): Promise<ToolReport[]> =>
     Promise.all(commands.map((line) => runLine(run, line)));
-  const write = async (name: string, reports: Promise<readonly ToolReport[]>): Promise<void> => {
-    await writeFile(join(directory, name), renderReports(await reports), { mode: 0o600 });
+  const report = async (name: string, reports: Promise<readonly ToolReport[]>): Promise<BundleEntry[]> => {
+    return [textEntry(join(folder, name), renderReports(await reports))];
   };
-  const proc = async (): Promise<void> => {
-    const notes = await Promise.all([
-      copyProc('/proc/net/', join(directory, 'proc-net'), signal),
-      copyProc('/proc/sys/net/', join(directory, 'proc-sys-net'), signal),
-    ]);
-    await writeFile(join(directory, 'proc-errors.txt'), `${notes.flat().join('\n')}\n`, { mode: 0o600 });
+  const proc = async (): Promise<BundleEntry[]> => {
+    const net = await readProc('/proc/net/', join(folder, 'proc-net'), signal);
+    const sysctl = await readProc('/proc/sys/net/', join(folder, 'proc-sys-net'), signal);
+    const notes = [...net.notes, ...sysctl.notes].join('\n');
+    return [textEntry(join(folder, 'proc-errors.txt'), `${notes}\n`), ...net.entries, ...sysctl.entries];
   };
-  try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    return [explainErrno(error)];
-  }
-  const outcomes = await Promise.allSettled([
-    write('ip-resources.txt', all(IP_COMMANDS)),
-    write('iptables-rules.txt', iptablesReports(run)),
-    write('socket-stats.txt', all(SOCKET_COMMANDS)),
+  const entries = await Promise.all([
+    report('ip-resources.txt', all(IP_COMMANDS)),
+    report('iptables-rules.txt', iptablesReports(run)),
+    report('socket-stats.txt', all(SOCKET_COMMANDS)),
     proc(),
   ]);
-  return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [explainErrno(outcome.reason)] : []));
+  return entries.flat();
+}
+
+function textEntry(name: string, text: string): BundleEntry {
+  return { name, content: Buffer.from(text) };
 }
 
 function runLine(run: RunTool, line: string): Promise<ToolReport> {

@@ -1,9 +1,12 @@
-import { closeSync, constants, mkdirSync, openSync, readdirSync, readSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, constants, openSync, readdirSync, readSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { explainErrno } from '../upload/explain.ts';
+import type { BundleEntry } from './bundle.ts';
 
 const MAX_FILE_BYTES = 4 << 20;
+/** All of a tree is held in memory until it is bundled. */
+const MAX_TREE_BYTES = 16 << 20;
 const PIECE_BYTES = 64 << 10;
 /** How long other work (the size limit, the stop signal) may wait for us. */
 const SLICE_MS = 5;
@@ -14,31 +17,35 @@ const BLOCKING = /^rpc(?:\/|$)/;
 type Slice = { startedAt: number; buffer: Buffer };
 
 /**
- * Copies the readable files below a directory of /proc. Their sizes are told as 0, so each is read to its end, 4 MiB at
- * most. Resolves to a line for each file that could not be copied whole.
+ * Reads the readable files below a directory of /proc into memory, as entries below `name`. Their sizes are told as 0, so
+ * each is read to its end, 4 MiB at most, and 16 MiB of all. Notes tell what could not be read whole.
  *
- * Synchronous, in slices: for a thousand tiny files the thread pool's round trips cost half as much again. What takes
- * longest is to make the copies (0.1 ms each on an idle ext4, more on a busy one).
+ * Synchronous, in slices: for a thousand tiny files the thread pool's round trips cost half as much again.
  */
-export async function copyProc(from: string, to: string, signal: AbortSignal): Promise<string[]> {
+export async function readProc(
+  from: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<{ entries: BundleEntry[]; notes: string[] }> {
   const slice = { startedAt: performance.now(), buffer: Buffer.allocUnsafe(PIECE_BYTES) };
+  const entries: BundleEntry[] = [];
   const notes: string[] = [];
-  const made = new Set<string>();
+  let room = MAX_TREE_BYTES;
   for (const file of listFiles(from, '')) {
     if (signal.aborted) break;
+    const path = join(from, file);
     try {
-      const { content, whole } = await readBounded(join(from, file), slice);
-      const target = join(to, file);
-      if (!made.has(dirname(target))) mkdirSync(dirname(target), { recursive: true });
-      made.add(dirname(target));
-      writeFileSync(target, content, { mode: 0o600 });
-      if (!whole) notes.push(`${join(from, file)}: cut at ${MAX_FILE_BYTES} bytes`);
+      const limit = Math.min(MAX_FILE_BYTES, room);
+      const { content, whole } = await readBounded(path, limit, slice);
+      entries.push({ name: join(name, file), content });
+      room -= content.length;
+      if (!whole) notes.push(`${path}: cut at ${limit} bytes`);
     } catch (error) {
-      notes.push(`${join(from, file)}: ${explainErrno(error)}`);
+      notes.push(`${path}: ${explainErrno(error)}`);
     }
     await yieldTurn(slice);
   }
-  return notes;
+  return { entries, notes };
 }
 
 /** The regular files below a directory; one that vanishes meanwhile, with its interface, holds none. */
@@ -57,12 +64,12 @@ function listFiles(root: string, below: string): string[] {
   }
 }
 
-async function readBounded(path: string, slice: Slice): Promise<{ content: Buffer; whole: boolean }> {
+async function readBounded(path: string, limit: number, slice: Slice): Promise<{ content: Buffer; whole: boolean }> {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const pieces: Buffer[] = [];
-    for (let held = 0; held < MAX_FILE_BYTES; ) {
-      const length = readSync(file, slice.buffer, 0, PIECE_BYTES, null);
+    for (let held = 0; held < limit; ) {
+      const length = readSync(file, slice.buffer, 0, Math.min(PIECE_BYTES, limit - held), null);
       if (length === 0) return { content: Buffer.concat(pieces), whole: true };
       pieces.push(Buffer.from(slice.buffer.subarray(0, length)));
       held += length;

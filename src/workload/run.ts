@@ -49,7 +49,8 @@ async function bundleAndDeliver(spec: WorkloadSpec, captured: Captured, deliveri
   if (captured.reason === 'error' && !captured.worthKeeping)
     return undelivered(uploaders, 'there is nothing to deliver');
   options.log(`bundling ${captured.packets} packets into ${tarballName(spec.stem)}`);
-  const delivered = await deliver(streamBundle(scratch.bundle, await listBundle(scratch.bundle)), uploaders);
+  const entries = [...(await listBundle(scratch.bundle)), ...captured.metadata];
+  const delivered = await deliver(streamBundle(entries, captured.endedAt), uploaders);
   for (const { ok, location, error } of delivered.deliveries)
     options.log(ok ? `saved ${location}` : `failed: ${error}`);
   if (delivered.sent !== null || !captured.worthKeeping) return delivered;
@@ -93,6 +94,7 @@ function buildResult(spec: WorkloadSpec, captured: Captured, { sent, deliveries,
 
 function failedCapture(at: Date, error: string): Captured {
   return {
+    metadata: [],
     reason: 'error',
     startedAt: at,
     endedAt: at,

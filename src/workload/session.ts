@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkloadSpec } from '../capture/workload-spec.ts';
 import { explainErrno, freeSpace } from '../upload/explain.ts';
+import type { BundleEntry } from './bundle.ts';
 import { settlePcaps } from './limit.ts';
 import { collectMetadata } from './metadata.ts';
 import type { Scratch } from './scratch.ts';
@@ -21,8 +22,9 @@ export type WorkloadOptions = {
   now: () => Date;
 };
 
-/** What a capture left in the bundle directory. */
+/** What a capture left: packets in the bundle directory, the rest in memory. */
 export type Captured = {
+  metadata: readonly BundleEntry[];
   reason: End['reason'];
   startedAt: Date;
   endedAt: Date;
@@ -49,27 +51,26 @@ export async function capture(spec: WorkloadSpec, scratch: Scratch, options: Wor
   );
   const session = { spec, scratch, options, tools };
   const metadata = new AbortController();
-  const facts: Promise<string[]>[] = [];
+  const facts: Promise<BundleEntry[]>[] = [];
   try {
     const failure = await started(session);
     const startedAt = options.now();
     if (failure === undefined) {
       options.log(`capturing on ${spec.interfaces.join(', ')}`);
-      if (spec.includeMetadata)
-        facts.push(collectMetadata(join(scratch.bundle, 'before'), scratch.directory, metadata.signal));
+      if (spec.includeMetadata) facts.push(collectMetadata('before', scratch.directory, metadata.signal));
     }
     const end = failure ?? (await firstEnd(tools, { ...spec, directory: scratch.bundle, stop: options.stop }));
     const endedAt = options.now();
-    if (end.reason === 'discard') return { ...(await nothing(session)), startedAt, endedAt };
+    if (end.reason === 'discard') return { ...(await nothing(session)), metadata: [], startedAt, endedAt };
     options.log(`capture ended (${end.reason}); collecting what is left`);
-    if (spec.includeMetadata) facts.push(collectMetadata(scratch.bundle, scratch.directory, metadata.signal));
+    if (spec.includeMetadata) facts.push(collectMetadata('', scratch.directory, metadata.signal));
     await finishTools(session, failure === undefined && end.reason !== 'max-size');
-    const problems = (await Promise.all(facts)).flat().map((text) => `metadata is incomplete: ${text}`);
-    return { ...(await settle(session, end, problems)), startedAt, endedAt };
+    const metadataEntries = (await Promise.all(facts)).flat().sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { ...(await settle(session, end)), metadata: metadataEntries, startedAt, endedAt };
   } finally {
     metadata.abort();
     await Promise.all(tools.map((tool) => tool.kill()));
-    await Promise.all(facts);
+    await Promise.allSettled(facts);
   }
 }
 
@@ -105,12 +106,10 @@ async function finishTools({ tools, scratch }: Session, drain: boolean): Promise
   );
 }
 
-async function settle(
-  { spec, scratch, tools }: Session,
-  end: End,
-  problems: string[],
-): Promise<Omit<Captured, 'startedAt' | 'endedAt'>> {
-  const errors = end.error === undefined ? problems : [end.error, ...problems];
+type Settled = Omit<Captured, 'startedAt' | 'endedAt' | 'metadata'>;
+
+async function settle({ spec, scratch, tools }: Session, end: End): Promise<Settled> {
+  const errors = end.error === undefined ? [] : [end.error];
   const files = tools.map(({ file }) => file);
   const pcaps = await settlePcaps(files, spec.maxBytes).catch((error: unknown) => {
     errors.push(`the packets could not be counted: ${explainErrno(error)}`);
@@ -135,7 +134,7 @@ async function settle(
   };
 }
 
-async function nothing({ tools }: Session): Promise<Omit<Captured, 'startedAt' | 'endedAt'>> {
+async function nothing({ tools }: Session): Promise<Settled> {
   await Promise.all(tools.map((tool) => tool.kill()));
   return {
     reason: 'discard',

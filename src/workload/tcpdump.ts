@@ -15,7 +15,7 @@ import { toolEnv } from './tool-env.ts';
 /** KiB of tcpdump's ring: with the default of 2 MiB, 1 Gbit/s loses packets. */
 const BUFFER_KIB = 16_384;
 /** The kernel hands over a ring block that is not full after 1 s; the rest is for tcpdump to read it. */
-const DRAIN_MS = 1_200;
+const DRAIN_MS = 1_050;
 /** A tcpdump that is still reading a backlog then is given this long. */
 const DRAIN_BACKLOG_MS = 4_000;
 const DRAIN_POLL_MS = 50;

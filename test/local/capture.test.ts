@@ -51,7 +51,7 @@ suite('captures on this machine', { skip: labProblem() ?? false, concurrency: 3 
     assert.equal(result.stopReason, 'duration');
     assert.equal(result.packets, 50);
     const took = Date.parse(result.endedAt) - Date.parse(result.startedAt);
-    assert.ok(took >= 690 && took < 1200, `took ${took} ms`);
+    assert.ok(took >= 690 && took < 5000, `took ${took} ms`);
     assert.deepEqual(files.slice(0, 2), [`${STEM}.pcap`, 'tcpdump.log']);
     for (const name of [
       'ip-resources.txt',

@@ -73,9 +73,15 @@ suite('delivery', () => {
     for (const name of ['ip-resources.txt', 'z.pcap', 'tcpdump.log']) await writeFile(join(directory, name), name);
     await writeFile(join(directory, 'a.pcap'), Buffer.alloc(5 << 20, 'packet'));
     const files = await listBundle(directory);
-    assert.deepEqual(files, ['a.pcap', 'z.pcap', 'tcpdump.log', 'ip-resources.txt']);
-    const tar = gunzipSync(Buffer.concat(await Array.fromAsync(streamBundle(directory, files))));
+    const memory = [{ name: `${'x'.repeat(150)}.txt`, content: Buffer.from('in memory') }];
+    assert.deepEqual(
+      files.map(({ name }) => name),
+      ['a.pcap', 'z.pcap', 'ip-resources.txt', 'tcpdump.log'],
+    );
+    const tar = gunzipSync(Buffer.concat(await Array.fromAsync(streamBundle([...files, ...memory], new Date(0)))));
     assert.equal(tar.toString('latin1', 0, 6), 'a.pcap');
     assert.equal(tar.subarray(512, 512 + (5 << 20)).equals(Buffer.alloc(5 << 20, 'packet')), true);
+    assert.equal(tar.length % 512, 0);
+    assert.ok(tar.includes(`path=${'x'.repeat(150)}.txt\n`), 'a long name has its own header');
   });
 });

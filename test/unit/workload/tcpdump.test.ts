@@ -7,8 +7,8 @@ import { stopRequestOf } from '../../../src/workload/watch.ts';
 
 suite('tcpdump', () => {
   test('argv: the filter is one argument after --, whatever it holds', () => {
-    const spec = { interface: 'any', file: '/s/x.pcap', snapLength: 0, filter: '' };
-    assert.deepEqual(tcpdumpArgv(spec), ['-i', 'any', '-n', '-B', '16384', '-Z', 'root', '-w', '/s/x.pcap']);
+    const spec = { interface: 'eth0', file: '/s/x.pcap', snapLength: 0, filter: '' };
+    assert.deepEqual(tcpdumpArgv(spec), ['-i', 'eth0', '-n', '-B', '16384', '-Z', 'root', '-w', '/s/x.pcap']);
     const full = tcpdumpArgv({ ...spec, snapLength: 96, filter: '-z evil or host 10.0.0.1' });
     assert.deepEqual(full.slice(7), ['-s', '96', '-w', '/s/x.pcap', '--', '-z evil or host 10.0.0.1']);
   });

@@ -1,12 +1,8 @@
 import ora from 'ora';
 import type { Live, Rows } from '../deps.ts';
-import { printable } from './printable.ts';
 
-/** On a terminal a spinner with text below that is rewritten; elsewhere one line for each event. */
-export function createLive(stream: NodeJS.WriteStream, interactive: boolean, render: (rows: Rows) => string): Live {
-  if (!interactive) {
-    return { show: () => undefined, event: (line) => void stream.write(`${printable(line)}\n`), end: () => undefined };
-  }
+/** On a terminal: a spinner with a table below that is rewritten. */
+export function createSpinner(stream: NodeJS.WriteStream, render: (rows: Rows) => string): Live {
   // Ctrl-C must reach the program, which undoes what it began: ora would otherwise swallow it.
   const spinner = ora({ stream, discardStdin: false, hideCursor: true });
   return {
