@@ -28,8 +28,10 @@ export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
+      outputError: (text, write) => write(withSuggestion(text, program)),
     })
     .showSuggestionAfterError(true)
+    .showHelpAfterError('  The commands: kubectl retina --help')
     .exitOverride();
   const end = (code: number): void => {
     ended.code = code;
@@ -90,29 +92,52 @@ function addHiddenCommands(program: Command, deps: Deps, io: Io, end: (code: num
 }
 
 function group(parent: Command, name: string, description: string): Command {
-  return configured(parent.command(name).description(description));
+  return configured(parent, name, description);
 }
 
 function leaf(parent: Command, name: string, description: string, rows: readonly OptionRow[]): Command {
-  const command = configured(parent.command(name).description(description));
-  for (const row of rows) command.addOption(toOption(row));
+  const command = configured(parent, name, description);
+  const words = new Set(rows.flatMap((row) => row.flags.split(/,? /)).filter((word) => word.startsWith('--')));
+  for (const row of rows) command.addOption(toOption(row, words));
   return command;
 }
 
-/** Arguments that a command does not know are refused, and the message is not followed by the whole usage text. */
-function configured(command: Command): Command {
-  return command.allowExcessArguments(false).showHelpAfterError(false).helpOption('-h, --help', 'show this help');
+/** Arguments that a command does not know are refused, and the message names the help instead of showing it. */
+function configured(parent: Command, name: string, description: string): Command {
+  const path = ['kubectl retina', ...(parent.parent === null ? [] : [parent.name()]), name].join(' ');
+  return parent
+    .command(name)
+    .description(description)
+    .allowExcessArguments(false)
+    .showHelpAfterError(`  What it takes: ${path} --help`)
+    .helpOption('-h, --help', 'show this help');
 }
 
-function toOption(row: OptionRow): Option {
+/** What commander tells of a wrong command line, in the form of our other errors. */
+function withSuggestion(text: string, program: Command): string {
+  const word = /^error: unknown command '([^']*)'/.exec(text)?.[1];
+  const group = program.commands.find((command) => command.commands.some((sub) => sub.name() === word));
+  // `kubectl retina list` is a slip of those who expect no group.
+  if (group !== undefined)
+    return `error: unknown command '${word}'\n  Did you mean: kubectl retina ${group.name()} ${word}\n`;
+  const missing = /^error: option '.*?(--[\w-]+) .*' argument missing/.exec(text)?.[1];
+  if (missing !== undefined) return `error: ${missing}: its value is missing\n`;
+  return text.replace(/\n\((Did you mean .*)\)\n/, '\n  $1\n');
+}
+
+function toOption(row: OptionRow, words: ReadonlySet<string>): Option {
   const text = row.default === undefined ? row.description : `${row.description} (default: ${row.default})`;
   if (isBoolean(row)) {
     // An optional value, so that `--flag=false` works; normalize gives the bare flag its `=true`.
     return new Option(`${row.flags} [bool]`, text).helpGroup(row.group).argParser(parseBoolean(row));
   }
   const option = new Option(row.flags, text).helpGroup(row.group);
-  if (row.repeatable) option.argParser((value: string, all: string[] | undefined) => [...(all ?? []), value]);
-  return option;
+  return option.argParser<string | string[]>((value, all) => {
+    if (words.has(value.replace(/=.*/s, ''))) {
+      throw new UsageError(`${option.long}: its value is missing: ${value.replace(/=true$/, '')} is a flag`);
+    }
+    return row.repeatable ? [...(Array.isArray(all) ? all : []), value] : value;
+  });
 }
 
 function isBoolean(row: OptionRow): boolean {

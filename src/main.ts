@@ -31,15 +31,20 @@ function createDeps(signal: AbortSignal): Deps {
   };
 }
 
-/** One line for what a user can mend, with what to do next; the stack for what is our fault. */
+/** One line for what a user can mend, then facts and what to do next, indented; the stack for what is our fault. */
 function renderError(error: unknown): string {
   const known = error as { hint?: unknown; name?: string };
-  const hint = typeof known.hint === 'string' ? `\n  ${known.hint}` : '';
-  if (error instanceof InterruptedError) return `\n${printable(messageOf(error))}${printable(hint)}\n`;
+  const hint = typeof known.hint === 'string' ? `\n${known.hint}` : '';
+  if (error instanceof InterruptedError) return `\n${told(messageOf(error) + hint)}\n`;
   const ours = error instanceof Error && /^(UsageError|ClusterError|CaptureError)$/.test(error.name);
-  if (ours) return `error: ${printable(messageOf(error) + hint)}\n`;
+  if (ours) return `error: ${told(messageOf(error) + hint)}\n`;
   const stack = error instanceof Error ? error.stack : String(error);
   return `error: this is a fault of kubectl-retina, please report it:\n${printable(stack ?? '')}\n`;
+}
+
+/** All lines but the first indented, as a terminal may show them. */
+function told(text: string): string {
+  return printable(text).replace(/\n(?! {2})/g, '\n  ');
 }
 
 async function main(): Promise<number> {

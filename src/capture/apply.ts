@@ -10,8 +10,11 @@ import { STOP_DISCARD } from './workload-spec.ts';
 const IN_FLIGHT = 32;
 /** Milliseconds for all of an undo. */
 const UNDO_LIMIT = 60_000;
-/** Milliseconds that a running capture has to end without leaving files, before its Job is deleted anyway. */
-const DISCARD_LIMIT = 5_000;
+/** Milliseconds that the pods of a capture have to end without leaving files, before their Jobs are deleted anyway. */
+const DISCARD_LIMIT = 10_000;
+/** Milliseconds in which a Job's pod appears, if it is not refused. */
+const POD_LIMIT = 2_000;
+const POLL = 100;
 
 /**
  * Creates the Jobs of a plan, many at a time. When one is refused, or the signal is aborted, everything that was
@@ -56,12 +59,17 @@ async function undo(plan: CapturePlan, cluster: Cluster): Promise<Undone> {
     const jobs = (await cluster.list('jobs', selection)).filter(
       (job) => job.metadata?.annotations?.[ANNOTATION_RUN] === plan.runId,
     );
-    await discardPods(jobs, selection, cluster);
+    if (jobs.length === 0) return { text: 'nothing was created', hint: undefined };
+    const discarding = discarder(jobs, selection, cluster);
+    await discarding.untilEnded();
     await pMap(jobs, (job) => removeJob(job, cluster), { concurrency: IN_FLIGHT });
-    await untilGone(jobs, selection, cluster);
+    await untilGone(jobs, selection, cluster, discarding.look);
+    const removed = `${jobs.length} Job${jobs.length === 1 ? '' : 's'} created before it removed`;
+    const { spared } = discarding;
+    if (spared.size === 0) return { text: `${removed}; nothing is left`, hint: undefined };
     return {
-      text: `${jobs.length} Job${jobs.length === 1 ? '' : 's'} created before it removed; nothing is left`,
-      hint: undefined,
+      text: `${removed}; a tarball of these seconds may be left on ${[...spared].sort().join(', ')}`,
+      hint: `Its name begins with ${plan.name}-. (To leave none takes the right to patch pods.)`,
     };
   } catch (error) {
     return {
@@ -71,30 +79,63 @@ async function undo(plan: CapturePlan, cluster: Cluster): Promise<Undone> {
   }
 }
 
-/** Tells the pods that already capture to leave no file, and waits a moment for them. */
-async function discardPods(
-  jobs: readonly Job[],
-  selection: { namespace: string; labels: string },
-  cluster: Cluster,
-): Promise<void> {
+type Selected = { namespace: string; labels: string };
+
+/**
+ * Tells pods to leave no file, each as soon as it appears, and waits for them. A pod is not deleted while it starts: it
+ * would then be ended by a signal, which means that files are wanted.
+ */
+function discarder(jobs: readonly Job[], selection: Selected, cluster: Cluster) {
   const uids = new Set(jobs.map((job) => job.metadata?.uid));
-  const ours = async (): Promise<Pod[]> =>
-    (await cluster.list('pods', selection)).filter((pod) =>
+  const told = new Set<string | undefined>();
+  const spared = new Set<string>();
+  const look = async (): Promise<Pod[]> => {
+    const pods = (await cluster.list('pods', selection)).filter((pod) =>
       pod.metadata?.ownerReferences?.some((o) => uids.has(o.uid)),
     );
-  await pMap(await ours(), (pod) => discard(pod, cluster), { concurrency: IN_FLIGHT });
-  const deadline = Date.now() + DISCARD_LIMIT;
-  while ((await ours()).some((pod) => pod.status?.phase === 'Running') && Date.now() < deadline) await sleep(200);
+    const news = pods.filter((pod) => !told.has(pod.metadata?.uid));
+    for (const pod of news) told.add(pod.metadata?.uid);
+    const spare = async (pod: Pod): Promise<void> => {
+      if (!(await discard(pod, cluster))) spared.add(pod.spec?.nodeName ?? '');
+    };
+    await pMap(news, spare, { concurrency: IN_FLIGHT });
+    return pods;
+  };
+  const untilEnded = async (): Promise<void> => {
+    const start = Date.now();
+    for (;;) {
+      const pods = await look();
+      const waited = Date.now() - start;
+      const all = pods.length >= jobs.length || waited > POD_LIMIT;
+      const running = pods.filter(mayWrite);
+      if (all && running.length === 0) return;
+      if (waited > DISCARD_LIMIT) return running.forEach((pod) => void spared.add(pod.spec?.nodeName ?? ''));
+      await sleep(POLL);
+    }
+  };
+  return { look, untilEnded, spared };
 }
 
-async function discard(pod: Pod, cluster: Cluster): Promise<void> {
+/** Whether a pod runs, or is about to: neither ended, nor kept from starting, nor waiting for a node. */
+function mayWrite(pod: Pod): boolean {
+  const { phase, containerStatuses = [], conditions = [] } = pod.status ?? {};
+  if (phase === 'Succeeded' || phase === 'Failed') return false;
+  if (containerStatuses.some((container) => container.state?.terminated !== undefined)) return false;
+  if (containerStatuses.some((container) => /^ErrImage|BackOff$/.test(container.state?.waiting?.reason ?? '')))
+    return false;
+  return !conditions.some((condition) => condition.type === 'PodScheduled' && condition.status === 'False');
+}
+
+/** Returns false when the pod could not be told. */
+async function discard(pod: Pod, cluster: Cluster): Promise<boolean> {
   try {
-    await cluster.annotatePod(pod.metadata?.namespace ?? '', pod.metadata?.name ?? '', {
-      [ANNOTATION_STOP]: STOP_DISCARD,
-    });
+    const { namespace = '', name = '' } = pod.metadata ?? {};
+    await cluster.annotatePod(namespace, name, { [ANNOTATION_STOP]: STOP_DISCARD });
+    return true;
   } catch (error) {
     // Without the right to patch, the pod still ends with its Job; it then leaves the tarball of its few seconds.
     if (!(error instanceof ClusterError)) throw error;
+    return error.status === 404;
   }
 }
 
@@ -107,13 +148,15 @@ function removeJob(job: Job, cluster: Cluster): Promise<boolean> {
 
 async function untilGone(
   jobs: readonly Job[],
-  selection: { namespace: string; labels: string },
+  selection: Selected,
   cluster: Cluster,
+  meanwhile: () => Promise<unknown>,
 ): Promise<void> {
   const uids = new Set(jobs.map((job) => job.metadata?.uid));
   for (;;) {
     const left = (await cluster.list('jobs', selection)).filter((job) => uids.has(job.metadata?.uid));
     if (left.length === 0) return;
-    await sleep(200);
+    await meanwhile();
+    await sleep(POLL);
   }
 }

@@ -3,6 +3,7 @@ import type { Job } from '../kube/cluster.ts';
 import { nodeAffinity, TOLERATIONS } from './job.ts';
 import { ANNOTATION_NODE, APP_DOWNLOAD, CONTAINER_DOWNLOAD, LABEL_APP, LABEL_DOWNLOAD_OF } from './names.ts';
 import type { NodePath } from './request.ts';
+import type { PodImage } from './status.ts';
 
 /** Where a download pod sees the node's directory. */
 export const DOWNLOAD_MOUNT = '/captures';
@@ -12,8 +13,7 @@ export type DownloadJob = {
   namespace: string;
   node: string;
   hostPath: NodePath;
-  image: string;
-  imagePullPolicy: string;
+  image: PodImage;
   /** Tells this run's Jobs from those of another download of the same capture. */
   id: string;
 };
@@ -45,12 +45,13 @@ export function buildDownloadJob(order: DownloadJob): Job {
           terminationGracePeriodSeconds: 1,
           tolerations: TOLERATIONS,
           affinity: nodeAffinity(order.node),
+          ...pullSecrets(order.image),
           securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
           containers: [
             {
               name: CONTAINER_DOWNLOAD,
-              image: order.image,
-              imagePullPolicy: order.imagePullPolicy,
+              image: order.image.image,
+              imagePullPolicy: order.image.imagePullPolicy,
               args: ['node-files', 'hold'],
               terminationMessagePolicy: 'FallbackToLogsOnError',
               securityContext: {
@@ -70,6 +71,10 @@ export function buildDownloadJob(order: DownloadJob): Job {
       },
     },
   };
+}
+
+function pullSecrets({ imagePullSecrets }: PodImage) {
+  return imagePullSecrets.length === 0 ? {} : { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) };
 }
 
 function downloadJobName(order: DownloadJob): string {

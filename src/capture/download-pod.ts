@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CaptureError, ClusterError, messageOf } from '../errors.ts';
 import type { Cluster, Job, KubeEvent, Pod } from '../kube/cluster.ts';
 import { buildDownloadJob, type DownloadJob } from './download-job.ts';
+import { startProblem } from './image-problem.ts';
 import { CONTAINER_DOWNLOAD } from './names.ts';
-import { startProblem } from './status.ts';
 
 /** Milliseconds until a download pod must run. */
 const START_LIMIT = 90_000;
@@ -30,17 +30,20 @@ export async function withDownloadPod<T>(
     try {
       await removeDownload(cluster.withSignal(AbortSignal.timeout(REMOVE_LIMIT)), job);
     } catch (error) {
-      const left = `job/${job.metadata?.name}`;
-      const problem = failure === undefined ? '' : `${messageOf(failure.error)}; and `;
       // biome-ignore lint/correctness/noUnsafeFinally: the failure that it replaces is told within it
-      throw new CaptureError(
-        `${problem}the download pod on node ${order.node} could not be removed: ${messageOf(error)}`,
-        {
-          hint: `kubectl delete ${left} -n ${order.namespace}`,
-          cause: failure?.error ?? error,
-        },
-      );
+      throw new PodLeftError(order, job, { error, failure: failure?.error });
     }
+  }
+}
+
+/** A download pod could not be removed; this also tells what had failed before. */
+export class PodLeftError extends CaptureError {
+  constructor(order: DownloadJob, job: Job, { error, failure }: { error: unknown; failure: unknown }) {
+    const before = failure === undefined ? '' : `${messageOf(failure)}; and `;
+    super(`${before}the download pod on node ${order.node} could not be removed: ${messageOf(error)}`, {
+      hint: `It ends by itself after a minute, or: kubectl delete job/${job.metadata?.name} -n ${order.namespace}`,
+      cause: failure ?? error,
+    });
   }
 }
 
@@ -78,17 +81,23 @@ async function untilRunning(cluster: Cluster, order: DownloadJob, job: Job, sign
 }
 
 function podTells(pod: Pod | undefined, order: DownloadJob): { running?: string; problem?: CaptureError } {
-  const state = pod?.status?.containerStatuses?.find((status) => status.name === CONTAINER_DOWNLOAD)?.state;
-  if (state?.running !== undefined) return { running: pod?.metadata?.name ?? '' };
-  const stuck = startProblem(state?.waiting);
-  if (stuck !== undefined) {
+  const container = pod?.status?.containerStatuses?.find((status) => status.name === CONTAINER_DOWNLOAD);
+  const { running, terminated } = container?.state ?? {};
+  if (running !== undefined) return { running: pod?.metadata?.name ?? '' };
+  const here = `the download pod on node ${order.node}`;
+  const stuck = startProblem(container);
+  if (stuck !== undefined) return { problem: new CaptureError(`${here} ${stuck.problem}`, { hint: stuck.hint }) };
+  const place = pod?.status?.conditions?.find((c) => c.type === 'PodScheduled' && c.status === 'False');
+  if (place !== undefined) {
     return {
-      problem: new CaptureError(`the download pod on node ${order.node} ${stuck.problem}`, { hint: stuck.hint }),
+      problem: new CaptureError(`${here} cannot be scheduled: ${place.message ?? place.reason}`, {
+        hint: `Is there such a node? kubectl get node ${order.node}`,
+      }),
     };
   }
-  if (state?.terminated === undefined && pod?.status?.phase !== 'Failed') return {};
-  const words = state?.terminated?.message ?? pod?.status?.message ?? pod?.status?.reason ?? 'no reason told';
-  return { problem: new CaptureError(`the download pod on node ${order.node} ended at once: ${words.slice(0, 300)}`) };
+  if (terminated === undefined && pod?.status?.phase !== 'Failed') return {};
+  const words = terminated?.message ?? pod?.status?.message ?? pod?.status?.reason ?? 'no reason told';
+  return { problem: new CaptureError(`${here} ended at once: ${words.trim().slice(0, 300)}`) };
 }
 
 /** A directory that is not there, or a refused pod, shows in events only. */

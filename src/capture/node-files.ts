@@ -5,22 +5,36 @@ import { DOWNLOAD_MOUNT } from './download-job.ts';
 const nodeFile = z.object({
   name: z.string().check(z.regex(/^[A-Za-z0-9][A-Za-z0-9._-]*\.tar\.gz$/), z.maxLength(255)),
   bytes: z.number().check(z.int(), z.nonnegative()),
-  /** Null where no result lies beside it. */
-  sha256: z.nullable(z.string().check(z.regex(/^[0-9a-f]{64}$/))),
+  /** Null where no sound result lies beside it: anyone may have put one there. */
+  sha256: z.catch(z.nullable(z.string().check(z.regex(/^[0-9a-f]{64}$/))), null),
 });
+
+const digest = z.object({ bytes: z.number().check(z.int(), z.nonnegative()), sha256: z.string() });
 
 export type NodeFile = z.infer<typeof nodeFile>;
 
 const CONTAINER_PROGRAM = '/usr/local/bin/kubectl-retina';
 
-/** Reads what the pod's `node-files find` printed; throws an Error when it is something else. */
+/** Whether a name that a node or a pod told can be that of a tarball here. */
+export function isTarballName(name: string): boolean {
+  return nodeFile.shape.name.safeParse(name).success;
+}
+
+/**
+ * Reads what the pod's `node-files find` printed; throws an Error when it is something else. A file with a name that
+ * this program never gives is left out: it must not keep the others from being fetched.
+ */
 export function decodeNodeFiles(text: string): NodeFile[] {
-  return z.array(nodeFile).parse(JSON.parse(text));
+  const found = z.array(z.unknown()).parse(JSON.parse(text));
+  return found.flatMap((file) => {
+    const parsed = nodeFile.safeParse(file);
+    return parsed.success ? [parsed.data] : [];
+  });
 }
 
 /** Reads what `node-files sha256` printed. */
 export function decodeDigest(text: string): { bytes: number; sha256: string } {
-  return z.object({ bytes: z.number(), sha256: z.string() }).parse(JSON.parse(text));
+  return digest.parse(JSON.parse(text));
 }
 
 /** The commands that a download pod knows, as argument lists for exec. */

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { CaptureError, messageOf } from '../errors.ts';
 import type { ExpectedFile, PartialFile } from './download.ts';
@@ -23,18 +23,32 @@ export async function isComplete(directory: LocalPath, file: ExpectedFile): Prom
   return (await hashFile(path)).digest('hex') === file.sha256;
 }
 
-/** Opens `<name>.part` in a directory, which is made when needed, at the end of what an earlier try left there. */
-export async function openPart(directory: LocalPath, name: string): Promise<LocalDownload> {
-  const final = join(directory, basename(name));
+/**
+ * Opens `<name>.part` in a directory, which is made when needed, at the end of what an earlier try left there. A disk
+ * that cannot hold the rest is refused at once: it would be full for everybody else, too.
+ */
+export async function openPart(directory: LocalPath, file: ExpectedFile): Promise<LocalDownload> {
+  const final = join(directory, basename(file.name));
   const path = `${final}.part`;
+  let handle: FileHandle | undefined;
   try {
     await mkdir(directory, { recursive: true });
-    const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+    handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     const { size } = await handle.stat();
+    await requireSpace(directory, file.bytes - size);
     return partFile(handle, { path, final }, size, size > 0 ? await hashFile(path) : createHash('sha256'));
   } catch (error) {
+    await handle?.close();
+    if ((await stat(path).catch(() => undefined))?.size === 0) await rm(path, { force: true });
     throw localError(path, error);
   }
+}
+
+async function requireSpace(directory: string, bytes: number): Promise<void> {
+  const { bavail, bsize, blocks } = await statfs(directory);
+  // Some network file systems tell nothing.
+  if (blocks === 0 || bavail * bsize >= bytes) return;
+  throw Object.assign(new Error(`${bytes} bytes are to come, and ${bavail * bsize} are free`), { code: 'ENOSPC' });
 }
 
 function partFile(
@@ -67,6 +81,7 @@ function partFile(
     finish: async () => {
       try {
         await handle.sync();
+        await requireOurs(handle, names.path, size);
         await rename(names.path, names.final);
         const directory = await open(dirname(names.final), 'r');
         await directory.sync().finally(() => directory.close());
@@ -80,6 +95,13 @@ function partFile(
       if (size === 0) await rm(names.path, { force: true });
     },
   };
+}
+
+/** Another download into the same directory may have taken the part away, or cut it. */
+async function requireOurs(handle: FileHandle, path: string, size: number): Promise<void> {
+  const [ours, there] = await Promise.all([handle.stat(), stat(path).catch(() => undefined)]);
+  if (there?.ino === ours.ino && ours.size === size) return;
+  throw new Error('another download writes the same file at the same time');
 }
 
 async function hashFile(path: string): Promise<Hash> {
@@ -98,8 +120,11 @@ const WORDS: Record<string, string> = {
 };
 
 function localError(path: string, error: unknown): CaptureError {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  return new CaptureError(`${path} cannot be written on this machine: ${WORDS[code] ?? messageOf(error)}`, {
+  const { code = '', syscall } = error as NodeJS.ErrnoException;
+  // The system's own message repeats the path and the call.
+  const detail = WORDS[code] === undefined || syscall === undefined ? messageOf(error) : '';
+  const why = [WORDS[code], detail].filter((text) => text).join(': ');
+  return new CaptureError(`${path} cannot be written on this machine: ${why}`, {
     hint: 'Choose another directory with -o; a part that was fetched is kept, and the same command goes on from there.',
     cause: error,
   });

@@ -7,6 +7,13 @@ const VALUE = new RegExp(`^(${NAME})?$`);
 const SET = /^(?<key>\S+)\s+(?<operator>in|notin)\s*\((?<values>[^()]*)\)$/;
 const EQUALITY = /^(?<key>[^\s=!]+)\s*(?<operator>==|=|!=)\s*(?<value>[^\s=!]*)$/;
 
+/** One term of a selector; the terms of a selector must all hold. */
+export type SelectorTerm = {
+  key: string;
+  operator: '=' | '!=' | 'in' | 'notin' | 'exists' | 'absent';
+  values: readonly string[];
+};
+
 /**
  * Checks a label selector against Kubernetes' grammar (`a=b`, `a!=b`, `a in (b,c)`, `a notin (b)`, `a`, `!a`, joined by
  * commas) and returns its normal form, or an Error that tells which term is wrong and why.
@@ -14,13 +21,50 @@ const EQUALITY = /^(?<key>[^\s=!]+)\s*(?<operator>==|=|!=)\s*(?<value>[^\s=!]*)$
 export function parseSelector(text: string): LabelSelector | Error {
   const terms = splitTerms(text);
   if (terms instanceof Error) return terms;
-  const normal: string[] = [];
+  const normal: SelectorTerm[] = [];
   for (const term of terms) {
     const parsed = parseTerm(term);
     if (parsed instanceof Error) return parsed;
     normal.push(parsed);
   }
-  return normal.join(',') as LabelSelector;
+  return renderSelector(normal);
+}
+
+/** The terms of a selector that was checked. */
+export function selectorTerms(selector: LabelSelector): SelectorTerm[] {
+  const terms = splitTerms(selector);
+  if (terms instanceof Error) throw terms;
+  return terms.map(readTerm);
+}
+
+/** A selector in the form that the API server takes. */
+export function renderSelector(terms: readonly SelectorTerm[]): LabelSelector {
+  return terms.map(renderTerm).join(',') as LabelSelector;
+}
+
+/** Whether labels fulfil a term, as the API server judges it: an absent label fulfils `!=` and `notin`. */
+export function fulfils(labels: Readonly<Record<string, string>>, term: SelectorTerm): boolean {
+  const value = labels[term.key];
+  switch (term.operator) {
+    case '=':
+    case 'in':
+      return value !== undefined && term.values.includes(value);
+    case '!=':
+    case 'notin':
+      return value === undefined || !term.values.includes(value);
+    case 'exists':
+      return value !== undefined;
+    case 'absent':
+      return value === undefined;
+    default:
+      return term.operator satisfies never;
+  }
+}
+
+function renderTerm({ key, operator, values }: SelectorTerm): string {
+  if (operator === 'exists' || operator === 'absent') return `${operator === 'absent' ? '!' : ''}${key}`;
+  const set = operator === 'in' || operator === 'notin';
+  return set ? `${key} ${operator} (${values.join(',')})` : `${key}${operator}${values[0] ?? ''}`;
 }
 
 /** Splits at the commas that are not within parentheses. */
@@ -39,20 +83,27 @@ function splitTerms(text: string): string[] | Error {
   return trimmed.includes('') ? new Error(`"${text}" has an empty term`) : trimmed;
 }
 
-function parseTerm(term: string): string | Error {
+function parseTerm(term: string): SelectorTerm | Error {
+  const parsed = readTerm(term);
+  return problemOf(term, parsed.key, parsed.values) ?? parsed;
+}
+
+function readTerm(term: string): SelectorTerm {
   const set = SET.exec(term)?.groups;
   if (set !== undefined) {
     const values = (set.values ?? '').split(',').map((value) => value.trim());
-    return problemOf(term, set.key ?? '', values) ?? `${set.key} ${set.operator} (${values.join(',')})`;
+    return { key: set.key ?? '', operator: set.operator === 'in' ? 'in' : 'notin', values };
   }
   const equality = EQUALITY.exec(term)?.groups;
   if (equality !== undefined) {
-    const operator = equality.operator === '!=' ? '!=' : '=';
-    return problemOf(term, equality.key ?? '', [equality.value ?? '']) ?? `${equality.key}${operator}${equality.value}`;
+    return {
+      key: equality.key ?? '',
+      operator: equality.operator === '!=' ? '!=' : '=',
+      values: [equality.value ?? ''],
+    };
   }
   const absent = term.startsWith('!');
-  const key = absent ? term.slice(1).trim() : term;
-  return problemOf(term, key, []) ?? `${absent ? '!' : ''}${key}`;
+  return { key: absent ? term.slice(1).trim() : term, operator: absent ? 'absent' : 'exists', values: [] };
 }
 
 function problemOf(term: string, key: string, values: readonly string[]): Error | undefined {

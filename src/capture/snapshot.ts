@@ -2,6 +2,7 @@ import { ClusterError } from '../errors.ts';
 import type { Cluster, Job, KubeNode, Pod } from '../kube/cluster.ts';
 import { captureSelector } from './names.ts';
 import type { CaptureRequest, CaptureTarget } from './request.ts';
+import type { Labelled } from './suggest.ts';
 
 /** What planning needs to know of a node. */
 export type NodeFact = { name: string; os: string; ready: boolean };
@@ -17,6 +18,13 @@ export type PodFact = {
   labels: Readonly<Record<string, string>>;
 };
 
+/** What is there instead of what a selector asked for; undefined where it was not looked at or may not be. */
+export type Others = {
+  nodes?: readonly Labelled[];
+  pods?: readonly Labelled[];
+  namespaces?: readonly Labelled[];
+};
+
 /** The cluster as it was when a capture was planned. */
 export type Snapshot = {
   readonly namespace: string;
@@ -26,6 +34,8 @@ export type Snapshot = {
   readonly pods: readonly PodFact[];
   /** The namespaces in which pods were looked for. */
   readonly searched: readonly string[];
+  /** Where the target's selector matches nothing, what it could have meant; empty otherwise. For the error's hint. */
+  readonly others: Others;
   /** Jobs of captures with the name that was asked for. */
   readonly sameName: readonly Job[];
 };
@@ -37,12 +47,34 @@ export async function readSnapshot(request: CaptureRequest, cluster: Cluster): P
     readPods(request.target, cluster),
     cluster.list('jobs', { namespace: cluster.namespace, labels: captureSelector(request.name) }),
   ]);
-  return { namespace: cluster.namespace, nodes, pods: found.pods, searched: found.searched, sameName };
+  const others = await readOthers(request.target, cluster, { nodes, ...found });
+  return { namespace: cluster.namespace, nodes, pods: found.pods, searched: found.searched, others, sameName };
 }
 
-/** Pods of a namespace as facts, for an error's hint. */
-export async function readPodsOf(namespace: string, cluster: Pick<Cluster, 'list'>): Promise<readonly PodFact[]> {
-  return (await cluster.list('pods', { namespace })).map(podFact);
+type Found = { nodes: readonly NodeFact[] | undefined; pods: readonly PodFact[]; searched: readonly string[] };
+
+/** Reads what a selector that matched nothing could have meant; nothing otherwise. */
+async function readOthers(target: CaptureTarget, cluster: Cluster, found: Found): Promise<Others> {
+  if (target.kind === 'nodes') return found.nodes?.length === 0 ? { nodes: await labelled(cluster, 'nodes') } : {};
+  if (target.kind === 'node-names' || found.pods.length > 0) return {};
+  const namespaces = await labelled(cluster, 'namespaces').catch(forbiddenIsUnknown);
+  const lists = await Promise.all(found.searched.map((namespace) => labelled(cluster, 'pods', namespace)));
+  return { pods: lists.flat(), ...(namespaces === undefined ? {} : { namespaces }) };
+}
+
+async function labelled(
+  cluster: Pick<Cluster, 'list'>,
+  kind: 'nodes' | 'pods' | 'namespaces',
+  namespace?: string,
+): Promise<Labelled[]> {
+  const objects = await cluster.list(kind, { namespace });
+  return objects.map(({ metadata }) => ({ name: metadata?.name ?? '', labels: metadata?.labels ?? {} }));
+}
+
+/** Hints are told to those who may read what they need. */
+function forbiddenIsUnknown(error: unknown): undefined {
+  if (error instanceof ClusterError && error.status === 403) return undefined;
+  throw error;
 }
 
 async function readNodes(target: CaptureTarget, cluster: Cluster): Promise<NodeFact[] | undefined> {

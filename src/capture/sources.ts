@@ -1,9 +1,11 @@
 import { CaptureError } from '../errors.ts';
-import type { Cluster } from '../kube/cluster.ts';
+import type { Cluster, KubeNode } from '../kube/cluster.ts';
 import type { ExpectedFile } from './download.ts';
+import { tarballName } from './names.ts';
+import { isTarballName } from './node-files.ts';
 import { readCaptures } from './observe.ts';
 import type { NodePath } from './request.ts';
-import { type CaptureSummary, isFinal, type NodeStatus } from './status.ts';
+import { type CaptureSummary, isFinal, type NodeStatus, type PodImage } from './status.ts';
 
 /** A node and a directory on it from which a capture's tarballs can be fetched. */
 export type Source = {
@@ -11,10 +13,22 @@ export type Source = {
   hostPath: NodePath;
   /** The one tarball of this capture's pod, as its result tells; undefined when only the node knows. */
   expected: ExpectedFile | undefined;
+  /** Its name, where that alone is known; undefined also when all of the capture's files are wanted. */
+  tarball: string | undefined;
+  /** The image of the capture's pod; undefined when that is unknown or holds another program. */
+  image: PodImage | undefined;
+  /** Whether it is not known that there is anything. */
+  searched: boolean;
 };
 
 /** Where a capture's tarballs are, and the nodes that have none, with the reason. */
-export type Sources = { found: readonly Source[]; missing: readonly { node: string; why: string }[]; known: boolean };
+export type Sources = {
+  found: readonly Source[];
+  missing: readonly { node: string; why: string }[];
+  /** Nodes that may have files and cannot be asked. */
+  unreachable: readonly string[];
+  known: boolean;
+};
 
 /**
  * Finds out where the tarballs of a capture lie: its pods tell, or its Jobs; without any (the capture was deleted), all
@@ -27,9 +41,10 @@ export async function findSources(
 ): Promise<Sources> {
   const [capture] = await readCaptures(cluster, { namespace: cluster.namespace, name });
   if (capture !== undefined) return knownSources(capture, options.nodes);
-  const nodes = options.nodes ?? (await linuxNodes(cluster));
-  const found = nodes.map((node) => ({ node, hostPath: options.hostPath, expected: undefined }));
-  return { found, missing: [], known: false };
+  const nodes = options.nodes === undefined ? await linuxNodes(cluster) : { ready: options.nodes, unready: [] };
+  const unknown = { expected: undefined, tarball: undefined, image: undefined, searched: true };
+  const found = nodes.ready.map((node) => ({ node, hostPath: options.hostPath, ...unknown }));
+  return { found, missing: [], unreachable: nodes.unready, known: false };
 }
 
 function knownSources(capture: CaptureSummary, only: readonly string[] | undefined): Sources {
@@ -44,27 +59,38 @@ function knownSources(capture: CaptureSummary, only: readonly string[] | undefin
   const missing: { node: string; why: string }[] = [];
   for (const node of wanted) {
     const why = whyNot(node);
-    if (why === undefined)
-      found.push({ node: node.node, hostPath: node.hostPath as NodePath, expected: expectedOf(node) });
+    if (why === undefined) found.push(knownSource(node));
     else missing.push({ node: node.node, why });
   }
-  return { found, missing, known: true };
+  return { found, missing, unreachable: [], known: true };
 }
 
 function whyNot(node: NodeStatus): string | undefined {
   if (!isFinal(node)) return 'still captures: wait for it, or end it with: kubectl retina capture stop';
   if (node.hostPath === undefined) return 'was not asked to keep its tarball on the node';
+  // Whoever may make pods writes both: what they name becomes a file here.
+  const name = node.result?.tarball?.name ?? (node.stem === undefined ? undefined : tarballName(node.stem));
+  if (name !== undefined && !isTarballName(name)) return `tells of a file with a name that is none of ours: ${name}`;
   const saved = node.result?.destinations.some((to) => to.ok) ?? true;
   if (node.result?.tarball == null && node.phase === 'failed') return `has no tarball: ${node.problem ?? 'it failed'}`;
   return saved ? undefined : `has no whole tarball: ${node.problem ?? 'it could not be saved'}`;
 }
 
-function expectedOf(node: NodeStatus): ExpectedFile | undefined {
-  return node.result?.tarball ?? undefined;
+function knownSource(node: NodeStatus): Source {
+  return {
+    node: node.node,
+    hostPath: node.hostPath as NodePath,
+    expected: node.result?.tarball ?? undefined,
+    tarball: node.stem === undefined ? undefined : tarballName(node.stem),
+    image: node.image,
+    searched: false,
+  };
 }
 
-async function linuxNodes(cluster: Cluster): Promise<string[]> {
+async function linuxNodes(cluster: Cluster): Promise<{ ready: string[]; unready: string[] }> {
   const nodes = await cluster.list('nodes', { labels: 'kubernetes.io/os=linux' });
-  const ready = nodes.filter((node) => node.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True'));
-  return ready.map((node) => node.metadata?.name ?? '').sort();
+  const isReady = (node: KubeNode): boolean =>
+    node.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
+  const names = (some: readonly KubeNode[]): string[] => some.map((node) => node.metadata?.name ?? '').sort();
+  return { ready: names(nodes.filter(isReady)), unready: names(nodes.filter((node) => !isReady(node))) };
 }

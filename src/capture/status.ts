@@ -1,5 +1,12 @@
 import type { Job, KubeEvent, Pod } from '../kube/cluster.ts';
-import { ANNOTATION_FILENAME, ANNOTATION_HOST_PATH, CONTAINER_CAPTURE, LABEL_CAPTURE } from './names.ts';
+import { startProblem, waitingWords } from './image-problem.ts';
+import {
+  ANNOTATION_FILENAME,
+  ANNOTATION_HOST_PATH,
+  ANNOTATION_WORKLOAD,
+  CONTAINER_CAPTURE,
+  LABEL_CAPTURE,
+} from './names.ts';
 import { nodeOfJob } from './node-of-job.ts';
 import { decodeResult, type StopReason, type WorkloadResult } from './workload-spec.ts';
 
@@ -19,7 +26,14 @@ export type NodeStatus = {
   result: WorkloadResult | undefined;
   hostPath: string | undefined;
   stem: string | undefined;
+  /** What its pod runs, so that a download pod can run the same; undefined for captures of other tools. */
+  image: PodImage | undefined;
+  /** Failed before it began, and yet begins if the reason goes away: an image appears, a quota is raised. */
+  mayStart: boolean;
 };
+
+/** An image, and how the kubelet gets it. */
+export type PodImage = { image: string; imagePullPolicy: string; imagePullSecrets: readonly string[] };
 
 export type CaptureState = 'Pending' | 'Capturing' | 'Completed' | 'Failed';
 
@@ -33,17 +47,6 @@ export type CaptureSummary = {
 };
 
 export type Observed = { jobs: readonly Job[]; pods: readonly Pod[]; events: readonly KubeEvent[] };
-
-const HINT_IMAGE = 'Try --image with one that exists and that the nodes may pull.';
-/** Reasons for which the kubelet will not start a container; retrying changes nothing soon. */
-const CANNOT_START: Record<string, string> = {
-  ImagePullBackOff: HINT_IMAGE,
-  ErrImageNeverPull: HINT_IMAGE,
-  InvalidImageName: HINT_IMAGE,
-  CreateContainerConfigError: 'See: kubectl describe pod',
-  CreateContainerError: 'See: kubectl describe pod',
-  RunContainerError: 'See: kubectl describe pod',
-};
 
 /** The captures that Jobs and pods tell of, sorted by namespace and name. */
 export function summarize(observed: Observed): CaptureSummary[] {
@@ -86,7 +89,7 @@ function stateOf(nodes: readonly NodeStatus[]): CaptureState {
   return nodes.some((node) => node.phase !== 'waiting') ? 'Capturing' : 'Pending';
 }
 
-type Told = Pick<NodeStatus, 'phase'> & Partial<Pick<NodeStatus, 'problem' | 'hint' | 'result'>>;
+type Told = Pick<NodeStatus, 'phase'> & Partial<Pick<NodeStatus, 'problem' | 'hint' | 'result' | 'mayStart'>>;
 
 function nodeStatus(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]): NodeStatus {
   const annotations = pod?.metadata?.annotations ?? job.spec?.template?.metadata?.annotations ?? {};
@@ -100,7 +103,22 @@ function nodeStatus(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]
     result: undefined,
     hostPath: annotations[ANNOTATION_HOST_PATH],
     stem: annotations[ANNOTATION_FILENAME],
+    image: imageOf(job),
+    mayStart: false,
     ...told,
+  };
+}
+
+/** The image of our own captures: another tool's may not hold this program. */
+function imageOf(job: Job): PodImage | undefined {
+  const template = job.spec?.template;
+  const container = template?.spec?.containers.find(({ name }) => name === CONTAINER_CAPTURE);
+  if (template?.metadata?.annotations?.[ANNOTATION_WORKLOAD] === undefined || !container?.image) return undefined;
+  const secrets = (template.spec?.imagePullSecrets ?? []).flatMap(({ name }) => (name ? [name] : []));
+  return {
+    image: container.image,
+    imagePullPolicy: container.imagePullPolicy ?? 'IfNotPresent',
+    imagePullSecrets: secrets,
   };
 }
 
@@ -112,16 +130,8 @@ function podTells(pod: Pod): Told | undefined {
   if (pod.status?.phase === 'Failed') {
     return { phase: 'failed', problem: pod.status.message ?? pod.status.reason ?? 'the pod failed' };
   }
-  const problem = startProblem(container?.state?.waiting);
-  return problem === undefined ? undefined : { phase: 'failed', ...problem };
-}
-
-/** Why the kubelet will not start a container, or undefined while it may. */
-export function startProblem(
-  waiting: { reason?: string; message?: string } | undefined,
-): { problem: string; hint: string } | undefined {
-  const hint = CANNOT_START[waiting?.reason ?? ''];
-  return hint === undefined ? undefined : { problem: `cannot start: ${waiting?.message ?? waiting?.reason}`, hint };
+  const problem = startProblem(container);
+  return problem === undefined ? undefined : { phase: 'failed', mayStart: true, ...problem };
 }
 
 function terminatedTells(terminated: { exitCode: number; reason?: string; message?: string }): Told {
@@ -160,17 +170,27 @@ function jobTells(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]):
   }
   if (condition('Complete') !== undefined) return { phase: 'completed' };
   if (pod === undefined) {
-    const refusal = events.find((event) => event.reason === 'FailedCreate');
-    if (refusal === undefined) return { phase: 'waiting', problem: 'its pod is not there yet' };
-    return {
-      phase: 'failed',
-      problem: `its pod was refused: ${refusal.message ?? 'no reason told'}`,
-      hint: 'A capture needs hostNetwork, hostPath, NET_ADMIN and NET_RAW: use a namespace that admits privileged pods.',
-    };
+    return refused(events);
   }
   const running = pod.status?.containerStatuses?.some((status) => status.state?.running !== undefined);
   if (running === true) return { phase: 'capturing', problem: notReady(pod) };
   return { phase: 'waiting', problem: waitingFor(pod) };
+}
+
+/** What the events tell of a Job whose pod is not there. */
+function refused(events: readonly KubeEvent[]): Told {
+  const refusal = events.find((event) => event.reason === 'FailedCreate')?.message;
+  if (refusal === undefined) return { phase: 'waiting', problem: 'its pod is not there yet' };
+  // Anything else (a webhook that did not answer) goes away by itself, as does the lack of a new namespace's account.
+  const denied = /is forbidden|denied/.test(refusal) && !/error looking up service account/.test(refusal);
+  if (!denied) return { phase: 'waiting', problem: `its pod is not there yet: ${refusal}` };
+  return { phase: 'failed', mayStart: true, problem: `its pod was refused: ${refusal}`, hint: refusalHint(refusal) };
+}
+
+function refusalHint(refusal: string): string {
+  return /exceeded quota/.test(refusal)
+    ? 'Raise the quota, or free some of it: kubectl describe quota'
+    : 'A capture needs hostNetwork, hostPath, NET_ADMIN and NET_RAW: use a namespace that admits privileged pods.';
 }
 
 /** A pod without probes is Ready while it runs, unless its node no longer answers. */
@@ -182,8 +202,7 @@ function notReady(pod: Pod): string | undefined {
 function waitingFor(pod: Pod): string {
   const scheduled = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
   if (scheduled?.status === 'False') return `cannot be scheduled: ${scheduled.message ?? scheduled.reason}`;
-  const waiting = pod.status?.containerStatuses?.[0]?.state?.waiting;
-  return waiting?.message ?? waiting?.reason ?? 'starting';
+  return waitingWords(pod.status?.containerStatuses?.[0]) ?? 'starting';
 }
 
 const STOP_WORDS: Record<StopReason, string> = {

@@ -6,7 +6,7 @@ import { type CaptureSummary, isFinal, type NodeStatus } from './status.ts';
 import { waitForCapture } from './wait.ts';
 import { STOP_KEEP } from './workload-spec.ts';
 
-/** Nodes that had ended before, and the capture as it is afterwards. */
+/** Nodes that had ended before the stop, and the capture as it is afterwards. */
 export type Stopped = { before: readonly NodeStatus[]; capture: CaptureSummary };
 
 /**
@@ -19,13 +19,13 @@ export async function stopCapture(
   options: { timeoutMs: number; signal: AbortSignal; progress: (capture: CaptureSummary) => void },
 ): Promise<Stopped> {
   const found = await readCapture(cluster, name);
-  const before = found.nodes.filter(isFinal);
+  const before = found.nodes.filter(hasEnded);
   if (before.length === found.nodes.length) return { before, capture: found };
   const told = new Map<string, Promise<void>>();
   let refused: unknown;
   const failed = new AbortController();
   const tell = (capture: CaptureSummary): void => {
-    for (const { pod } of capture.nodes.filter((node) => !isFinal(node))) {
+    for (const { pod } of capture.nodes.filter((node) => !hasEnded(node))) {
       if (pod === undefined || told.has(pod)) continue;
       const telling = cluster.annotatePod(cluster.namespace, pod, { [ANNOTATION_STOP]: STOP_KEEP }).catch((error) => {
         // A pod that is gone needs no word any more.
@@ -41,6 +41,8 @@ export async function stopCapture(
   const signal = AbortSignal.any([options.signal, failed.signal]);
   try {
     const capture = await waitForCapture(cluster, name, { ...options, signal, progress: tell });
+    await Promise.all(told.values());
+    if (refused !== undefined) throw refused;
     return { before, capture };
   } catch (error) {
     await Promise.all(told.values());
@@ -48,4 +50,9 @@ export async function stopCapture(
     if (error instanceof CaptureError) throw new CaptureError(`stop was asked for, but ${error.message}`, error);
     throw error;
   }
+}
+
+/** A pod that cannot start now may do so later, and must then know that it is no longer wanted. */
+function hasEnded(node: NodeStatus): boolean {
+  return isFinal(node) && !node.mayStart;
 }

@@ -12,7 +12,9 @@ export class Problems {
     if (text === undefined) return undefined;
     const value = parser(text);
     if (!(value instanceof Error)) return value;
-    this.found.push(`${flag}: ${value.message}`);
+    // What was typed is quoted: a line break in it must not look like the next line of ours.
+    const message = /\p{Cc}/u.test(text) ? value.message.replace(/\p{Cc}/gu, '\uFFFD') : value.message;
+    this.found.push(`${flag}: ${message}`);
     return undefined;
   }
 }

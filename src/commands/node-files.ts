@@ -1,4 +1,4 @@
-import { readdir, readlink } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CaptureError, UsageError } from '../errors.ts';
@@ -49,19 +49,30 @@ async function readable<T>(path: string, work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Waits until nobody has read for a while, or the pod is ended. */
+/**
+ * Waits until nobody has read for a while, or the pod is ended. A reader whose client was killed is not told so: it waits
+ * for ever to be rid of its bytes. So only those count whose bytes move.
+ */
 async function hold(signal: AbortSignal): Promise<void> {
   let last = Date.now();
+  let seen = '';
   while (!signal.aborted && Date.now() - last < IDLE_LIMIT) {
-    if (await othersRun()) last = Date.now();
+    const moved = await readers();
+    if (moved !== seen) last = Date.now();
+    seen = moved;
     await sleep(LOOK, undefined, { signal }).catch(() => undefined);
   }
 }
 
-/** Whether another process of this program runs in the container: a reader. */
-async function othersRun(): Promise<boolean> {
+/** The other processes of this program in the container, each with the bytes that it has read and written. */
+async function readers(): Promise<string> {
   const self = await readlink('/proc/self/exe');
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name) && name !== String(process.pid));
-  const programs = await Promise.all(pids.map((pid) => readlink(`/proc/${pid}/exe`).catch(() => '')));
-  return programs.includes(self);
+  const states = pids.map(async (pid) => {
+    // A process may end at any moment.
+    if ((await readlink(`/proc/${pid}/exe`).catch(() => '')) !== self) return '';
+    const io = await readFile(`/proc/${pid}/io`, 'utf8').catch(() => '');
+    return `${pid} ${/rchar: \d+\nwchar: \d+/.exec(io)?.[0]}`;
+  });
+  return (await Promise.all(states)).filter((state) => state !== '').join('\n');
 }

@@ -28,18 +28,19 @@ type Item = { metadata?: { uid?: string; resourceVersion?: string } };
 export function connect(options: ConnectionOptions, env: NodeJS.ProcessEnv, signal: AbortSignal): Cluster {
   const config = loadConfig(options, env);
   const rest = createRest(config, requestTimeout(options.requestTimeout));
-  const namespace =
-    options.namespace ?? config.getContextObject(config.getCurrentContext())?.namespace?.trim() ?? 'default';
+  const context = config.getContextObject(config.getCurrentContext());
+  // As in kubectl, a blank namespace is none that was given.
+  const namespace = options.namespace?.trim() || context?.namespace?.trim() || 'default';
   return createCluster(config, rest, namespace, signal);
 }
 
 function requestTimeout(text: string | undefined): number | undefined {
-  if (text === undefined || text === '0') return text === undefined ? undefined : 0;
-  try {
-    return new Duration(/^\d+$/.test(text) ? `${text}s` : text).milliseconds();
-  } catch {
-    throw new UsageError(`--request-timeout: ${text} is not a duration such as 30s or 2m`);
+  if (text === undefined) return undefined;
+  // kubectl takes a bare number for seconds. The library alone would read `5s` out of `x5s!`.
+  if (/^(\d+|(\d+(\.\d+)?(ms|s|m|h))+)$/.test(text)) {
+    return Math.min(new Duration(/^\d+$/.test(text) ? `${text}s` : text).milliseconds(), 2 ** 31 - 1);
   }
+  throw new UsageError(`--request-timeout: "${text}" is not a duration: write it as 30s or 2m, or 0 for no limit`);
 }
 
 function createCluster(config: KubeConfig, rest: Rest, namespace: string, signal: AbortSignal): Cluster {

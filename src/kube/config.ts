@@ -1,6 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import type { Cluster as ConfigCluster, Context, User } from '@kubernetes/client-node';
 // The package's index loads every API class, which costs 60 ms that no command needs.
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
@@ -21,7 +21,11 @@ class ConnectionConfig extends KubeConfig {
   }
 
   override async applyToHTTPSOptions(options: Parameters<KubeConfig['applyToHTTPSOptions']>[0]): Promise<void> {
-    await super.applyToHTTPSOptions(options);
+    try {
+      await super.applyToHTTPSOptions(options);
+    } catch (error) {
+      throw credentialError(this.getCurrentUser(), error);
+    }
     options.headers = { ...options.headers, ...this.#headers } as typeof options.headers & object;
   }
 }
@@ -61,7 +65,8 @@ function readParts(options: ConnectionOptions, env: NodeJS.ProcessEnv): Parts {
     return merge([config]);
   }
   if (options.server !== undefined) return merge([]);
-  throw new ClusterError(`no cluster is configured: there is no file ${files.join(', no file ')}`, {
+  const source = listed.length > 0 ? ' (from KUBECONFIG)' : ' and KUBECONFIG is not set';
+  throw new ClusterError(`no cluster is configured: there is no file ${files.join(', no file ')}${source}`, {
     hint: 'Name a configuration with --kubeconfig FILE or the variable KUBECONFIG, or a server with --server URL.',
   });
 }
@@ -69,11 +74,61 @@ function readParts(options: ConnectionOptions, env: NodeJS.ProcessEnv): Parts {
 function readFile(file: string): KubeConfig {
   const config = new KubeConfig();
   try {
-    config.loadFromFile(file);
+    const text = readFileSync(file, 'utf8');
+    // As in kubectl, an empty file says nothing; client-node would fail on it.
+    if (text.replace(/^\s*#.*$/gm, '').trim() === '') return config;
+    config.loadFromString(text);
+    config.makePathsAbsolute(dirname(file));
   } catch (error) {
-    throw new ClusterError(`the kubeconfig ${file} cannot be read: ${messageOf(error)}`, { cause: error });
+    throw new ClusterError(`the kubeconfig ${file} cannot be read: ${fileProblem(error)}`, {
+      hint: 'Mend it, or name another with --kubeconfig FILE or the variable KUBECONFIG.',
+      cause: error,
+    });
   }
   return config;
+}
+
+/** What is wrong with a file, in one line: the parser's own message shows the lines around, which may hold secrets. */
+function fileProblem(error: unknown): string {
+  const { code, reason, mark } = error as { code?: string; reason?: string; mark?: { line: number; column: number } };
+  if (reason !== undefined) {
+    const place = mark === undefined ? '' : ` (line ${mark.line + 1}, column ${mark.column + 1})`;
+    return `it is not YAML: ${reason}${place}`;
+  }
+  if (code === 'EACCES') return 'this user may not read it';
+  if (code === 'EISDIR') return 'it is a directory';
+  if (error instanceof TypeError) return 'it is no kubeconfig';
+  return messageOf(error).split('\n')[0] ?? '';
+}
+
+/** Why there are no credentials to send: an exec plugin failed, or a file is not there. */
+function credentialError(user: User | null, error: unknown): unknown {
+  const { code, path } = error as NodeJS.ErrnoException;
+  const exec: { command?: string; installHint?: string } | undefined =
+    user?.exec ?? (user?.authProvider as { config?: { exec?: object } } | undefined)?.config?.exec;
+  if (exec !== undefined) {
+    const what = `the credential plugin ${exec.command ?? '(none named)'} of user ${user?.name}`;
+    const install = exec.installHint?.trim() || `Install it, or put it into PATH: ${exec.command}`;
+    if (code === 'ENOENT') return new ClusterError(`${what} is not installed`, { hint: install, cause: error });
+    if (code === 'EACCES') return new ClusterError(`${what} is not executable`, { cause: error });
+    const lines = messageOf(error)
+      .split('\n')
+      .map((line) => line.trim())
+      .filter((line) => line !== '');
+    const garbled = error instanceof SyntaxError || error instanceof TypeError;
+    const why = garbled ? 'it printed no ExecCredential' : (lines.at(-1) ?? 'it told no reason');
+    return new ClusterError(`${what} failed: ${why}`, {
+      hint: 'Log in again with that tool, then retry.',
+      cause: error,
+    });
+  }
+  if (code === undefined || !['ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR'].includes(code)) return error;
+  const why =
+    code === 'ENOENT' ? `there is no file ${path}` : `${path === undefined ? '' : `${path}: `}${fileProblem(error)}`;
+  return new ClusterError(`a certificate, key or token of the connection cannot be read: ${why}`, {
+    hint: 'Mend the kubeconfig or the flag, or choose another context: kubectl config get-contexts, then --context NAME',
+    cause: error,
+  });
 }
 
 /** Merges as kubectl does: of several entries of one name, the first file's counts. */
@@ -89,25 +144,41 @@ function merge(configs: readonly KubeConfig[]): Parts {
   };
 }
 
-function named<T extends { name: string }>(entries: readonly T[], name: string, what: string, flag: string): T {
+/** The entry of a name; without it, the command line is wrong when a flag named it, else the kubeconfig is. */
+function named<T extends { name: string }>(
+  entries: readonly T[],
+  name: string,
+  what: 'context' | 'cluster' | 'user',
+  by: { flag: string } | { entry: string },
+): T {
   const entry = entries.find((candidate) => candidate.name === name);
   if (entry !== undefined) return entry;
   const known = entries.map((candidate) => candidate.name).sort();
-  throw new UsageError(
-    `${flag}: there is no ${what} ${name} in the kubeconfig`,
-    known.length > 0 ? `There are: ${known.join(', ')}` : undefined,
-  );
+  const hint =
+    known.length > 0 ? `The ${what}s there: ${known.slice(0, 10).join(', ')}${known.length > 10 ? ' …' : ''}` : '';
+  if ('flag' in by)
+    throw new UsageError(`${by.flag}: there is no ${what} ${name} in the kubeconfig`, hint || undefined);
+  throw new ClusterError(`the kubeconfig has no ${what} ${name}, which its ${by.entry} names`, {
+    hint: `${hint || `It has no ${what}s`}. Choose one with --${what} NAME, or mend the kubeconfig.`,
+  });
 }
 
 function pickContext(parts: Parts, options: ConnectionOptions): Context | undefined {
-  if (options.context !== undefined) return named(parts.contexts, options.context, 'context', '--context');
+  if (options.context !== undefined) return named(parts.contexts, options.context, 'context', { flag: '--context' });
   if (parts.currentContext !== undefined) {
-    return named(parts.contexts, parts.currentContext, 'context', 'current-context');
+    return named(parts.contexts, parts.currentContext, 'context', { entry: 'current-context' });
   }
   if (options.cluster !== undefined || options.server !== undefined) return undefined;
-  throw new ClusterError('the kubeconfig names no current context', {
-    hint: `Choose one with --context NAME: ${parts.contexts.map((c) => c.name).join(', ') || 'it has none'}`,
-  });
+  const known = parts.contexts.map((context) => context.name).sort();
+  throw new ClusterError(
+    known.length === 0 ? 'the kubeconfig has no context, so no cluster' : 'the kubeconfig has no current context',
+    {
+      hint:
+        known.length === 0
+          ? 'Is it the right file? Name another with --kubeconfig FILE or the variable KUBECONFIG.'
+          : `Choose one with --context NAME: ${known.join(', ')}`,
+    },
+  );
 }
 
 function pickCluster(parts: Parts, options: ConnectionOptions, context: Context | undefined): ConfigCluster {
@@ -115,9 +186,9 @@ function pickCluster(parts: Parts, options: ConnectionOptions, context: Context 
   const base: ConfigCluster =
     name === undefined
       ? { name: 'command-line', server: '', skipTLSVerify: false }
-      : named(parts.clusters, name, 'cluster', options.cluster === undefined ? 'context' : '--cluster');
+      : named(parts.clusters, name, 'cluster', whoNames(options.cluster, '--cluster', context));
   // client-node refuses plain HTTP unless TLS checks are off; kubectl takes the URL's word for it.
-  const server = (options.server ?? base.server).replace(/\/+$/, '');
+  const server = checkedServer(options.server, base).replace(/\/+$/, '');
   const insecure = options.insecureSkipTlsVerify ?? (base.skipTLSVerify || server.startsWith('http://'));
   const { caData, caFile, ...rest } = base;
   const authority =
@@ -130,12 +201,28 @@ function pickCluster(parts: Parts, options: ConnectionOptions, context: Context 
   return { ...rest, ...authority, server, skipTLSVerify: insecure, ...(tlsServerName ? { tlsServerName } : {}) };
 }
 
+function whoNames(typed: string | undefined, flag: string, context: Context | undefined) {
+  return typed === undefined ? { entry: `context ${context?.name}` } : { flag };
+}
+
+function checkedServer(typed: string | undefined, base: ConfigCluster): string {
+  const server = typed ?? base.server;
+  const url = URL.canParse(server) ? new URL(server) : undefined;
+  if (url !== undefined && /^https?:$/.test(url.protocol) && url.hostname !== '') return server;
+  const words = `"${server}" is not a URL such as https://10.0.0.1:6443`;
+  if (typed !== undefined) throw new UsageError(`--server: ${words}`);
+  throw new ClusterError(
+    server === '' ? 'no API server is named' : `the kubeconfig's cluster ${base.name} has a wrong server: ${words}`,
+    { hint: 'Name one with --server URL, or mend the kubeconfig.' },
+  );
+}
+
 function pickUser(parts: Parts, options: ConnectionOptions, context: Context | undefined): User {
   const name = options.user ?? context?.user;
   const base: User =
     name === undefined
       ? { name: 'command-line' }
-      : named(parts.users, name, 'user', options.user === undefined ? 'context' : '--user');
+      : named(parts.users, name, 'user', whoNames(options.user, '--user', context));
   const typed: Partial<User> = {
     ...(options.token === undefined ? {} : { token: options.token }),
     ...(options.clientCertificate === undefined

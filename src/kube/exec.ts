@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import type { KubeConfig, V1Status } from '@kubernetes/client-node';
 import { ClusterError } from '../errors.ts';
@@ -6,71 +5,148 @@ import type { ExecOutcome, ExecTarget } from './cluster.ts';
 import { toConnectionError } from './kube-error.ts';
 
 const MAX_STDERR = 16_384;
+/** Milliseconds between pings; a connection that answered nothing since the last one is dead. */
+const PULSE = 15_000;
 
-/** Runs a command in a container over a WebSocket. The socket is paused while `stdout` is full, so memory is bounded. */
+/** What is used of a `ws` socket: isomorphic-ws declares the browser's type, which cannot pause. */
+type Socket = {
+  pause(): void;
+  resume(): void;
+  ping(): void;
+  terminate(): void;
+  on(event: 'close' | 'message' | 'pong', listener: () => void): void;
+};
+
+/** What a command has told so far; the status comes last, if at all. */
+type Told = { stderr: string; status: V1Status | undefined };
+
+/**
+ * Runs a command in a container over a WebSocket, which is paused while `stdout` is full, so memory is bounded. A
+ * connection that breaks, or no longer answers, ends like a command that told no exit code.
+ */
 export async function execInPod(
   config: KubeConfig,
   target: ExecTarget,
   stdout: Writable,
   signal: AbortSignal,
 ): Promise<ExecOutcome> {
+  signal.throwIfAborted();
+  const told: Told = { stderr: '', status: undefined };
+  const relay = relayTo(stdout);
+  const opening = open(config, target, relay.stream, told);
+  const connection = await unlessAborted(opening, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw openError(error, config.getCurrentCluster()?.server ?? '');
+  });
+  relay.use(connection);
+  await closed(connection, () => relay.full(), signal);
+  signal.throwIfAborted();
+  await relay.finish();
+  return { exitCode: exitCode(told.status), stderr: told.stderr };
+}
+
+async function open(config: KubeConfig, target: ExecTarget, stdout: Writable, told: Told): Promise<Socket> {
   const { Exec } = await import('@kubernetes/client-node/dist/exec.js');
-  const server = config.getCurrentCluster()?.server ?? '';
-  let stderr = '';
-  let status: V1Status | undefined;
-  const errors = new Writable({
+  const stderr = new Writable({
     write(chunk: Buffer, _encoding, done) {
-      stderr = (stderr + chunk.toString('utf8')).slice(0, MAX_STDERR);
+      told.stderr = (told.stderr + chunk.toString('utf8')).slice(0, MAX_STDERR);
       done();
     },
   });
-  // client-node writes to the stream without heeding its answer: this one, which never ends the real one, heeds it.
-  const socket: { pause(): void; resume(): void } = { pause: () => undefined, resume: () => undefined };
-  const relay = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      if (stdout.write(chunk)) return done();
-      socket.pause();
-      stdout.once('drain', () => {
-        socket.resume();
-        done();
-      });
+  const { namespace, pod, container, command } = target;
+  const connection = await new Exec(config).exec(
+    namespace,
+    pod,
+    container,
+    [...command],
+    stdout,
+    stderr,
+    null,
+    false,
+    (status) => {
+      told.status = status;
     },
-  });
-  try {
-    signal.throwIfAborted();
-    const connection = await new Exec(config).exec(
-      target.namespace,
-      target.pod,
-      target.container,
-      [...target.command],
-      relay,
-      errors,
-      null,
-      false,
-      (told) => {
-        status = told;
-      },
-    );
-    // isomorphic-ws declares the browser's type; in Node it is `ws`, which can pause.
-    Object.assign(socket, { pause: pauser(connection, 'pause'), resume: pauser(connection, 'resume') });
-    const stop = (): void => connection.terminate();
-    signal.addEventListener('abort', stop, { once: true });
-    try {
-      await once(connection, 'close');
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
-  } catch (error) {
-    signal.throwIfAborted();
-    throw execError(error, server);
-  }
-  signal.throwIfAborted();
-  if (!relay.writableFinished && !relay.destroyed) await new Promise((resolve) => relay.end(resolve));
-  return { exitCode: exitCode(status), stderr };
+  );
+  return connection as unknown as Socket;
 }
 
-function pauser(connection: { pause(): void; resume(): void }, verb: 'pause' | 'resume'): () => void {
-  return () => connection[verb]();
+/** A connection that opens after all is closed again. */
+function unlessAborted(opening: Promise<Socket>, signal: AbortSignal): Promise<Socket> {
+  const { promise, reject } = Promise.withResolvers<Socket>();
+  const stop = (): void => {
+    reject(signal.reason);
+    opening.then(
+      (connection) => connection.terminate(),
+      () => undefined,
+    );
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  return Promise.race([opening, promise]).finally(() => signal.removeEventListener('abort', stop));
+}
+
+/** Waits until a connection is closed: by the other side, by the signal, or because it no longer answers. */
+async function closed(connection: Socket, paused: () => boolean, signal: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let alive = true;
+  const live = (): void => {
+    alive = true;
+  };
+  connection.on('message', live);
+  connection.on('pong', live);
+  connection.on('close', resolve);
+  const pulse = setInterval(() => {
+    // While it is paused, nobody reads the answers.
+    if (!alive && !paused()) connection.terminate();
+    alive = false;
+    connection.ping();
+  }, PULSE);
+  const stop = (): void => connection.terminate();
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    await promise;
+  } finally {
+    clearInterval(pulse);
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+type Relay = { stream: Writable; use(connection: Socket): void; full(): boolean; finish(): Promise<void> };
+
+/**
+ * client-node writes to a stream without heeding its answer, and ends it: this one heeds the real one's, and leaves it
+ * open. When the real one fails, its own error listener tells why, and the connection is of no more use.
+ */
+function relayTo(stdout: Writable): Relay {
+  let connection: Socket | undefined;
+  let full = false;
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      if (stdout.destroyed || stdout.write(chunk)) return done();
+      full = true;
+      connection?.pause();
+      const go = (): void => {
+        stdout.off('drain', go).off('close', go);
+        full = false;
+        connection?.resume();
+        done();
+      };
+      stdout.on('drain', go).on('close', go);
+    },
+  });
+  return {
+    stream,
+    use: (opened) => {
+      connection = opened;
+      if (full) opened.pause();
+      if (stdout.destroyed) opened.terminate();
+      stdout.once('close', () => opened.terminate());
+    },
+    full: () => full,
+    finish: async () => {
+      if (stream.writableFinished || stream.destroyed) return;
+      await new Promise<void>((resolve) => stream.end(resolve));
+    },
+  };
 }
 
 function exitCode(status: V1Status | undefined): number | null {
@@ -80,12 +156,12 @@ function exitCode(status: V1Status | undefined): number | null {
   return told === undefined ? null : Number(told);
 }
 
-function execError(error: unknown, server: string): unknown {
+function openError(error: unknown, server: string): unknown {
   const event = error as { error?: unknown; message?: unknown };
   const cause = event.error ?? error;
   const answer = /Unexpected server response: (\d+)/.exec(String(event.message ?? ''))?.[1];
   if (answer === '403') {
-    return new ClusterError('you may not run commands in pods (create pods/exec)', { status: 403, cause });
+    return new ClusterError('you may not run commands in pods (create and get pods/exec)', { status: 403, cause });
   }
   if (answer !== undefined) {
     return new ClusterError(`the API server answered ${answer} to a command in a pod`, {

@@ -8,17 +8,25 @@ const FORBIDDEN =
 const CONNECTION: Record<string, (host: string) => string> = {
   ECONNREFUSED: (host) => `the API server ${host} refused the connection`,
   ECONNRESET: (host) => `the API server ${host} closed the connection`,
+  EPIPE: (host) => `the API server ${host} closed the connection`,
   ENOTFOUND: (host) => `the name of the API server ${host} cannot be resolved`,
   EAI_AGAIN: (host) => `the name of the API server ${host} cannot be resolved at the moment`,
   EHOSTUNREACH: (host) => `there is no route to the API server ${host}`,
   ENETUNREACH: (host) => `there is no route to the API server ${host}`,
   ETIMEDOUT: (host) => `the API server ${host} does not answer`,
+  EPROTO: (host) => `${host} does not speak TLS as an API server does`,
+  ERR_SSL_WRONG_VERSION_NUMBER: (host) => `${host} does not speak TLS`,
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: (host) => `${host} does not speak TLS`,
+  HPE_INVALID_CONSTANT: (host) => `${host} does not speak HTTP`,
   CERT_HAS_EXPIRED: (host) => `the certificate of the API server ${host} has expired`,
+  CERT_NOT_YET_VALID: (host) => `the certificate of the API server ${host} is not valid yet`,
   DEPTH_ZERO_SELF_SIGNED_CERT: unknownAuthority,
   SELF_SIGNED_CERT_IN_CHAIN: unknownAuthority,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: unknownAuthority,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: unknownAuthority,
-  ERR_TLS_CERT_ALTNAME_INVALID: (host) => `the certificate of the API server is not for ${host}`,
+  UNABLE_TO_GET_ISSUER_CERT: unknownAuthority,
+  CERT_SIGNATURE_FAILURE: unknownAuthority,
+  CERT_UNTRUSTED: unknownAuthority,
 };
 
 function unknownAuthority(host: string): string {
@@ -26,7 +34,13 @@ function unknownAuthority(host: string): string {
 }
 
 function connectionHint(code: string): string {
-  if (code.includes('CERT') || code.includes('ISSUER') || code.includes('LEAF') || code.includes('SIGNED')) {
+  if (code.startsWith('ERR_SSL') || code === 'EPROTO' || code.startsWith('HPE_')) {
+    return 'Is the server of the context (or --server URL) right, its port and http or https too? Try: kubectl cluster-info';
+  }
+  if (/^(ERR_OSSL|ERR_TLS_(?!CERT))/.test(code)) {
+    return 'Is each certificate and key of the context (or of --client-certificate, --client-key) whole, and do they fit?';
+  }
+  if (/CERT|ISSUER|LEAF|SIGNED/.test(code)) {
     return 'Check certificate-authority in the kubeconfig (or --certificate-authority FILE, --tls-server-name NAME).';
   }
   return 'Is the cluster up, and the context right? Try: kubectl cluster-info';
@@ -49,34 +63,76 @@ export function toConnectionError(error: unknown, server: string): unknown {
       cause: error,
     });
   }
+  if (error instanceof SyntaxError) {
+    return new ClusterError(`${host} did not answer in JSON as an API server does`, {
+      hint: 'Is the server of the context (or --server URL) right? Try: kubectl cluster-info',
+      cause: error,
+    });
+  }
   if (!isConnectionError(error)) return error;
   const code = error.code ?? '';
-  const message =
-    CONNECTION[code]?.(host) ?? `the connection to the API server ${host} failed: ${messageOf(error) || code}`;
+  const message = CONNECTION[code]?.(host) ?? otherConnection(host, code, error);
   return new ClusterError(message, { hint: connectionHint(code), cause: error });
 }
 
-/** The answer of the API server to a request that it did not grant. */
-export function toClusterError(status: number, body: string, certificate: Buffer | undefined): ClusterError {
-  const parsed = parseStatus(body);
-  const message = parsed?.message ?? (body.trim().slice(0, 500) || `status ${status}`);
-  const base = { status, reason: parsed?.reason };
-  if (status === 401) {
-    return new ClusterError('the API server does not accept your credentials', {
-      ...base,
-      hint: expiryHint(certificate) ?? 'The token or certificate of this context may have expired. Log in again.',
-    });
+function otherConnection(host: string, code: string, error: Error): string {
+  const words = messageOf(error).split('\n')[0] || code;
+  const { host: expected } = error as { host?: string };
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return `the certificate of the API server ${host} is not for the name ${expected ?? host}`;
   }
+  // OpenSSL could not even read what it was given.
+  if (code.startsWith('ERR_OSSL')) return `a certificate or key for the API server ${host} cannot be used: ${words}`;
+  return `the connection to the API server ${host} failed: ${words}`;
+}
+
+/** Who asked: what the API server was shown, for the words about a refusal. */
+export type Identity = { certificate?: Buffer | undefined; token?: boolean | undefined };
+
+/** The answer of the API server to a request that it did not grant. */
+export function toClusterError(status: number, body: string, identity: Identity = {}): ClusterError {
+  const parsed = parseStatus(body);
+  const message = (parsed?.message ?? (body.trim().slice(0, 500) || `status ${status}`)).replace(/\s*\n\s*/g, ' ');
+  const base = { status, reason: parsed?.reason };
+  if (status === 401) return notAuthenticated(base, identity);
   const denied = status === 403 ? FORBIDDEN.exec(message)?.groups : undefined;
   if (denied !== undefined) {
-    const resource = denied.group ? `${denied.resource}.${denied.group}` : denied.resource;
+    const resource = denied.group ? `${denied.resource}.${denied.group}` : `${denied.resource}`;
     const where = denied.namespace === undefined ? 'cluster-wide' : `in namespace ${denied.namespace}`;
+    const scope = denied.namespace === undefined ? '' : ` -n ${denied.namespace}`;
     return new ClusterError(`you may not ${denied.verb} ${resource} ${where} (user ${denied.user})`, {
       ...base,
-      hint: 'The rights that each command needs are in the README, under "Permissions".',
+      hint: `Is -n right? To see whether you may: kubectl auth can-i ${denied.verb} ${resource}${scope}`,
     });
   }
-  return new ClusterError(message, base);
+  const lost = status === 404 ? /^namespaces "([^"]+)" not found$/.exec(message)?.[1] : undefined;
+  if (lost !== undefined) {
+    return new ClusterError(`there is no namespace ${lost}`, { ...base, hint: 'There are: kubectl get namespaces' });
+  }
+  if (parsed !== undefined) return new ClusterError(message, base);
+  return new ClusterError(`the API server answered ${status}: ${message}`, {
+    ...base,
+    hint: 'Is the server of the context (or --server URL) right, and http or https too? Try: kubectl cluster-info',
+  });
+}
+
+function notAuthenticated(base: { status: number; reason: string | undefined }, identity: Identity): ClusterError {
+  const { certificate, token } = identity;
+  const until = certificate === undefined ? undefined : new X509Certificate(certificate).validToDate;
+  if (until !== undefined && until < new Date()) {
+    return new ClusterError(`your client certificate expired at ${until.toISOString()}: the API server refuses it`, {
+      ...base,
+      hint: 'Get a new one, or choose another user: kubectl config get-contexts, then --context NAME',
+    });
+  }
+  const what = token ? 'token' : until === undefined ? 'credentials' : 'client certificate';
+  return new ClusterError(`the API server does not accept your ${what}`, {
+    ...base,
+    hint:
+      what === 'credentials'
+        ? 'The context has none that count. Log in, or choose another: kubectl config get-contexts, then --context NAME'
+        : `The ${what} is wrong, has expired or was revoked. Log in again, or choose another context: kubectl config get-contexts`,
+  });
 }
 
 function parseStatus(body: string): V1Status | undefined {
@@ -86,10 +142,4 @@ function parseStatus(body: string): V1Status | undefined {
   } catch {
     return undefined;
   }
-}
-
-function expiryHint(certificate: Buffer | undefined): string | undefined {
-  if (certificate === undefined) return undefined;
-  const until = new X509Certificate(certificate).validToDate;
-  return until < new Date() ? `Your client certificate expired at ${until.toISOString()}. Get a new one.` : undefined;
 }

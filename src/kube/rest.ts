@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
-import { toClusterError, toConnectionError } from './kube-error.ts';
+import { type Identity, toClusterError, toConnectionError } from './kube-error.ts';
 
 /** Connections kept open: as many as a command has requests in flight. */
 const MAX_SOCKETS = 64;
@@ -35,56 +35,71 @@ export function createRest(config: KubeConfig, timeoutMs: number | undefined): R
   const server = config.getCurrentCluster()?.server ?? '';
   const base = new URL(`${server}/`);
   const transport = base.protocol === 'http:' ? http : https;
-  const agents: { kept?: http.Agent } = {};
+  const connection = connector(config, transport);
 
-  // Asked anew for each request, since an exec plugin's token may have expired; client-node caches it.
-  const connection = async (): Promise<https.RequestOptions> => {
+  const begin = async (request: RestRequest, limit: Limit): Promise<http.IncomingMessage> => {
+    const options = await connection();
+    const signal = request.signal === undefined ? limit.signal : AbortSignal.any([request.signal, limit.signal]);
+    const response = await send(transport, base, options, { ...request, signal });
+    if ((response.statusCode ?? 0) < 300) return response;
+    throw toClusterError(response.statusCode ?? 0, await text(response), identityOf(options));
+  };
+  const limited = async <T>(request: RestRequest, action: (limit: Limit) => Promise<T>): Promise<T> => {
+    const limit = startLimit(timeoutMs);
+    try {
+      return await action(limit);
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw toConnectionError(limit.signal.aborted ? limit.signal.reason : error, server);
+    } finally {
+      limit.end();
+    }
+  };
+  return {
+    server,
+    json: <T>(request: RestRequest) =>
+      limited(request, async (limit) => JSON.parse(await text(await begin(request, limit))) as T),
+    stream: (request) => limited(request, (limit) => begin(request, limit)),
+  };
+}
+
+/** Options for a connection. Asked anew for each request: an exec plugin's token may have expired; client-node caches it. */
+function connector(config: KubeConfig, transport: typeof http | typeof https): () => Promise<https.RequestOptions> {
+  let kept: http.Agent | undefined;
+  return async () => {
     const options: https.RequestOptions = {};
     await config.applyToHTTPSOptions(options);
     if (config.getCurrentCluster()?.proxyUrl !== undefined) return options;
     const { ca, cert, key, rejectUnauthorized, servername } = options;
     const tls = { ca, cert, key, ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }) };
-    agents.kept ??= new transport.Agent({
+    kept ??= new transport.Agent({
       ...tls,
       ...(servername === undefined ? {} : { servername }),
       keepAlive: true,
       maxSockets: MAX_SOCKETS,
     });
-    return { ...options, agent: agents.kept };
+    return { ...options, agent: kept };
   };
+}
 
-  const stream = async (request: RestRequest): Promise<http.IncomingMessage> => {
-    const options = await connection();
-    const limit = new AbortController();
-    const timer = setTimeout(
-      () => limit.abort(new DOMException('timed out', 'TimeoutError')),
-      timeoutMs === undefined ? DEFAULT_TIMEOUT : timeoutMs || 2 ** 31 - 1,
-    );
-    try {
-      const signal = request.signal === undefined ? limit.signal : AbortSignal.any([request.signal, limit.signal]);
-      const response = await send(transport, base, options, { ...request, signal });
-      if ((response.statusCode ?? 0) < 300) return response;
-      const certificate = typeof options.cert === 'object' && options.cert instanceof Buffer ? options.cert : undefined;
-      throw toClusterError(response.statusCode ?? 0, await text(response), certificate);
-    } catch (error) {
-      request.signal?.throwIfAborted();
-      throw toConnectionError(limit.signal.aborted ? limit.signal.reason : error, server);
-    } finally {
-      clearTimeout(timer);
-    }
+type Limit = { signal: AbortSignal; end: () => void };
+
+/** A limit in time; it no longer counts once it is ended. */
+function startLimit(timeoutMs: number | undefined): Limit {
+  const limit = new AbortController();
+  const timer = setTimeout(
+    () => limit.abort(new DOMException('timed out', 'TimeoutError')),
+    timeoutMs === undefined ? DEFAULT_TIMEOUT : timeoutMs || 2 ** 31 - 1,
+  );
+  return { signal: limit.signal, end: () => clearTimeout(timer) };
+}
+
+function identityOf({ cert, headers }: https.RequestOptions): Identity {
+  const authorization = (headers as http.OutgoingHttpHeaders | undefined)?.Authorization;
+  return {
+    certificate: Buffer.isBuffer(cert) || typeof cert === 'string' ? Buffer.from(cert) : undefined,
+    token: authorization !== undefined,
   };
-
-  const json = async <T>(request: RestRequest): Promise<T> => {
-    const response = await stream(request);
-    try {
-      return JSON.parse(await text(response)) as T;
-    } catch (error) {
-      request.signal?.throwIfAborted();
-      throw toConnectionError(error, server);
-    }
-  };
-
-  return { server, json, stream };
 }
 
 function send(

@@ -8,7 +8,8 @@ export function createUi(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream)
     stdout: new Chalk({ level: supportsColor === false ? 0 : supportsColor.level }),
     stderr: new Chalk({ level: supportsColorStderr === false ? 0 : supportsColorStderr.level }),
   };
-  const interactive = stderr.isTTY === true;
+  // A terminal that does not know its width (as under some CI runners) cannot be redrawn.
+  const interactive = stderr.isTTY === true && stderr.columns > 0;
   return {
     interactive,
     print: (text) => void stdout.write(`${printable(text)}\n`),

@@ -1,4 +1,4 @@
-import { execa, type ResultPromise } from 'execa';
+import { execa } from 'execa';
 
 /** The program under test: the binary that users install. */
 export const CLI = process.env.RETINA_CLI ?? '';
@@ -9,10 +9,7 @@ export type Ran = { code: number; stdout: string; stderr: string; seconds: numbe
 type Options = { env?: Record<string, string>; cwd?: string; timeoutSeconds?: number };
 
 /** Starts the program without a terminal; the caller may send it signals. */
-export function start(
-  args: readonly string[],
-  options: Options = {},
-): ResultPromise<{ reject: false; stdin: 'ignore' }> {
+export function start(args: readonly string[], options: Options = {}) {
   return execa(CLI, args, {
     reject: false,
     stdin: 'ignore',

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 
-const STATE = process.env.RETINA_TESTCLUSTER ?? '/tmp/retina-testcluster';
+export const STATE = process.env.RETINA_TESTCLUSTER ?? '/tmp/retina-testcluster';
 export const SCRIPTS = join(import.meta.dirname, '../../cluster');
 export const NODES = ['node1', 'node2'] as const;
 export type NodeName = (typeof NODES)[number];

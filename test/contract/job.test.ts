@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { buildJob } from '../../src/capture/job.ts';
+import { captureStem, tarballName } from '../../src/capture/names.ts';
+import { planCapture } from '../../src/capture/plan.ts';
+import type { JobSettings } from '../../src/capture/request.ts';
+import { decodeSpec } from '../../src/capture/workload-spec.ts';
+import { request, START, snapshot, spec } from '../unit/support/builders.ts';
+
+const GOLDEN = join(import.meta.dirname, '../golden/job.json');
+const RUN = { id: 'run01', startedAt: START };
+
+function build(settings: Partial<JobSettings> = {}) {
+  return buildJob(spec(), { ...request().job, ...settings }, RUN);
+}
+
+const job = build();
+const template = job.spec?.template;
+const pod = template?.spec;
+const [container] = pod?.containers ?? [];
+
+suite('the Job of a capture', () => {
+  test('is the one in test/golden/job.json, byte for byte (UPDATE_GOLDEN=1 writes it anew)', () => {
+    const text = `${JSON.stringify(job, null, 2)}\n`;
+    if (process.env.UPDATE_GOLDEN === '1') writeFileSync(GOLDEN, text);
+    assert.equal(text, readFileSync(GOLDEN, 'utf8'));
+  });
+
+  test('limits are only there when they were asked for', () => {
+    const resources = (settings: Partial<JobSettings>) =>
+      build(settings).spec?.template?.spec?.containers[0]?.resources;
+    assert.deepEqual(resources({}), { requests: { cpu: '10m' } });
+    assert.deepEqual(resources({ cpuLimit: '1' }), { requests: { cpu: '10m' }, limits: { cpu: '1' } });
+    const both = resources({ cpuLimit: '1', memoryLimit: '1Gi' });
+    assert.deepEqual(both?.limits, { cpu: '1', memory: '1Gi' });
+  });
+
+  test('the image and its policy are those of the request', () => {
+    const asked = build({ image: 'a/b:c', imagePullPolicy: 'Never' }).spec?.template?.spec?.containers[0];
+    assert.deepEqual([asked?.image, asked?.imagePullPolicy], ['a/b:c', 'Never']);
+  });
+});
+
+// product.md, "Contracts that others may rely on": the reference CLI and editor extensions read these.
+suite('what others rely on', () => {
+  test('labels, on the Job and on its pod', () => {
+    const labels = { 'retina.sh/app': 'capture', 'capture-name': 'web' };
+    assert.deepEqual(job.metadata?.labels, labels);
+    assert.deepEqual(template?.metadata?.labels, labels);
+  });
+
+  test('the container is called capture', () => {
+    assert.deepEqual(
+      pod?.containers.map(({ name }) => name),
+      ['capture'],
+    );
+  });
+
+  test('annotations of the pod: file name, timestamp, host path', () => {
+    const annotations = template?.metadata?.annotations ?? {};
+    assert.equal(annotations['retina-capture-filename'], 'web-node1-20261121101500UTC');
+    assert.equal(annotations['retina-capture-timestamp'], '20261121101500UTC');
+    assert.equal(annotations['retina-capture-hostpath'], '/mnt/retina/captures');
+  });
+
+  test('the tarball is called <capture>-<node>-<YYYYMMDDHHMMSS>UTC.tar.gz, and create tells it', () => {
+    assert.equal(tarballName(captureStem('web', 'node1', START)), 'web-node1-20261121101500UTC.tar.gz');
+    for (const planned of planCapture(request(), snapshot(), RUN).nodes) {
+      const annotations = planned.job.spec?.template?.metadata?.annotations ?? {};
+      const stem = annotations['retina-capture-filename'] ?? '';
+      assert.equal(planned.tarball, `/mnt/retina/captures/${stem}.tar.gz`);
+      assert.equal(decodeSpec(annotations['retina.sh/workload'] ?? '').stem, stem);
+    }
+  });
+
+  test('one start time for all nodes of a capture', () => {
+    const stamps = planCapture(request(), snapshot(), RUN).nodes.map(
+      ({ job: each }) => each.spec?.template?.metadata?.annotations?.['retina-capture-timestamp'],
+    );
+    assert.deepEqual(new Set(stamps), new Set(['20261121101500UTC']));
+  });
+
+  test('the directory on the node is mounted where the workload is told that it is', () => {
+    const volume = pod?.volumes?.find(({ hostPath }) => hostPath !== undefined);
+    assert.deepEqual(volume?.hostPath, { path: '/mnt/retina/captures', type: 'DirectoryOrCreate' });
+    const mount = container?.volumeMounts?.find(({ name }) => name === volume?.name);
+    const told = decodeSpec(template?.metadata?.annotations?.['retina.sh/workload'] ?? '');
+    assert.equal(mount?.mountPath, told.destinations[0]?.directory);
+  });
+
+  test('a node is chosen by its name, not by its hostname label; one Pod, one try, in trouble too', () => {
+    const [term, ...more] =
+      pod?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+    assert.deepEqual(more, []);
+    assert.deepEqual(term, { matchFields: [{ key: 'metadata.name', operator: 'In', values: ['node1'] }] });
+    assert.equal(pod?.nodeSelector, undefined);
+    assert.deepEqual([job.spec?.backoffLimit, pod?.restartPolicy], [0, 'Never']);
+    assert.deepEqual(
+      pod?.tolerations?.map(({ operator, effect }) => `${operator} ${effect}`),
+      ['Exists NoSchedule', 'Exists NoExecute'],
+    );
+  });
+});
+
+suite('least privilege', () => {
+  test('capabilities: all dropped but those that tcpdump needs; never privileged', () => {
+    const security = container?.securityContext;
+    assert.deepEqual(security?.capabilities, { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW', 'SETGID', 'SETUID'] });
+    assert.equal(security?.allowPrivilegeEscalation, false);
+    assert.equal(security?.privileged, undefined);
+  });
+
+  test('the root file system is read-only, seccomp is on', () => {
+    assert.equal(container?.securityContext?.readOnlyRootFilesystem, true);
+    assert.deepEqual(pod?.securityContext?.seccompProfile, { type: 'RuntimeDefault' });
+  });
+
+  test('no token of a service account, no environment, no other namespaces of the host', () => {
+    assert.equal(pod?.automountServiceAccountToken, false);
+    assert.equal(pod?.serviceAccountName, undefined);
+    assert.equal(pod?.enableServiceLinks, false);
+    assert.deepEqual([pod?.hostNetwork, pod?.hostPID, pod?.hostIPC], [true, undefined, undefined]);
+    assert.deepEqual([container?.env, container?.envFrom, container?.command], [undefined, undefined, undefined]);
+  });
+
+  test('volumes: its orders, read-only, and the one directory on the node', () => {
+    assert.deepEqual(
+      pod?.volumes?.map(({ name, ...source }) => Object.keys(source)),
+      [['downwardAPI'], ['hostPath']],
+    );
+    const orders = container?.volumeMounts?.find(({ name }) => name === pod?.volumes?.[0]?.name);
+    assert.equal(orders?.readOnly, true);
+  });
+});

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Ran, start } from './cli.ts';
+import { filesOn, NODES, type NodeName, objects, until } from './cluster.ts';
+
+/** The directory on the nodes where captures go when nothing else is said. */
+export const DIR = '/mnt/retina/captures';
+
+/** The files of a capture on all nodes, hidden and temporary ones too, as `node/name`, sorted. */
+export function filesOf(capture: string, directory = DIR): string[] {
+  return NODES.flatMap((node) =>
+    filesOn(node, directory)
+      .filter((name) => name.replace('.retina-', '').startsWith(`${capture}-node`))
+      .map((name) => `${node}/${name}`),
+  );
+}
+
+/** The tarballs of a capture on the nodes. */
+export function tarballsOf(capture: string, directory = DIR): { node: NodeName; name: string }[] {
+  return filesOf(capture, directory)
+    .filter((file) => file.endsWith('.tar.gz'))
+    .map((file) => {
+      const [node = '', name = ''] = file.split('/');
+      return { node: node as NodeName, name };
+    });
+}
+
+/** Everything that a capture left in the cluster and on the disks of its nodes. */
+export async function leavings(namespace: string, capture: string): Promise<string[]> {
+  const there = await objects(namespace);
+  return [...there.filter((object) => object.split('/').at(-1)?.startsWith(`${capture}-`)), ...filesOf(capture)];
+}
+
+/** Download pods and their Jobs in a namespace. */
+export async function downloads(namespace: string): Promise<string[]> {
+  return (await objects(namespace)).filter((object) => object.includes('-download-'));
+}
+
+/** Waits until a namespace has no download pod or Job. */
+export function untilNoDownloads(namespace: string, seconds = 30): Promise<void> {
+  return until(`no download pod in ${namespace}`, async () => (await downloads(namespace)).length === 0, seconds);
+}
+
+type Started = ReturnType<typeof start>;
+
+/** Waits until a program that was started has said something on stderr. */
+export async function said(process: Started, text: string, seconds = 30): Promise<void> {
+  let all = '';
+  process.stderr.on('data', (chunk: Buffer) => {
+    all += chunk.toString('utf8');
+  });
+  await until(`it says "${text}"`, () => all.includes(text), seconds);
+}
+
+/** How a program ended that was started. */
+export async function ended(process: Started): Promise<Ran> {
+  const began = performance.now();
+  const { exitCode, signal, stdout, stderr } = await process;
+  // A signal that comes before the program listens to it ends it like any other: shells tell 130 for both.
+  const code = exitCode ?? (signal === 'SIGINT' ? 130 : -1);
+  return { code, stdout, stderr, seconds: (performance.now() - began) / 1000 };
+}
+
+/** Runs a command and sends it SIGINT after some milliseconds. */
+export async function interrupt(args: readonly string[], milliseconds: number): Promise<Ran> {
+  const process = start(args);
+  await sleep(milliseconds);
+  process.kill('SIGINT');
+  return ended(process);
+}

@@ -1,0 +1,115 @@
+import { createHash, randomFillSync } from 'node:crypto';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { createServer, connect as dial, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { items, type NodeName, onNode, until } from './cluster.ts';
+import { DIR } from './leavings.ts';
+
+export type Planted = { name: string; path: string; sha256: string; bytes: number };
+
+/** Puts a tarball of random bytes on a node's disk, as a capture that was deleted leaves it. */
+export function plant(node: NodeName, name: string, bytes: number, directory = DIR): Planted {
+  mkdirSync(onNode(node, directory), { recursive: true });
+  const path = onNode(node, `${directory}/${name}`);
+  const hash = createHash('sha256');
+  const file = openSync(path, 'w', 0o600);
+  const chunk = Buffer.alloc(Math.min(bytes, 4 << 20));
+  for (let left = bytes; left > 0; left -= chunk.length) {
+    const piece = randomFillSync(chunk).subarray(0, left);
+    hash.update(piece);
+    writeSync(file, piece);
+  }
+  closeSync(file);
+  return { name, path, sha256: hash.digest('hex'), bytes };
+}
+
+/** The result beside a tarball, as the workload writes it. */
+export function resultOf(capture: string, node: NodeName, planted: Planted): Record<string, unknown> {
+  const at = '2026-11-21T10:15:00.000Z';
+  return {
+    ...{ version: 1, capture, node, stopReason: 'duration', startedAt: at, endedAt: at, packets: 1 },
+    ...{ droppedByKernel: 0, droppedByInterface: 0, pcapBytes: planted.bytes, errors: [] },
+    tarball: { name: planted.name, bytes: planted.bytes, sha256: planted.sha256 },
+    destinations: [{ kind: 'host-path', location: `${DIR}/${planted.name}`, ok: true }],
+  };
+}
+
+/** Puts a file beside a planted tarball. */
+export function plantBeside(planted: Planted, text: string): void {
+  writeFileSync(planted.path.replace('.tar.gz', '.json'), text);
+}
+
+/** Removes the files of a capture from a node's disk. */
+export function uproot(node: NodeName, capture: string, directory = DIR): void {
+  const path = onNode(node, directory);
+  if (!existsSync(path)) return;
+  for (const name of readdirSync(path))
+    if (name.startsWith(`${capture}-`)) rmSync(join(path, name), { recursive: true });
+}
+
+export function sha256(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex');
+}
+
+/** Waits until a file has some bytes. */
+export function untilSize(path: string, bytes: number): Promise<void> {
+  return until(`${path} has ${bytes} bytes`, () => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) >= bytes);
+}
+
+/** Processes of this machine, which the nodes' are too, by what their command line and control group must contain. */
+function pidsOf(words: readonly string[], cgroup: string): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+        return (
+          words.every((word) => command.includes(word)) && readFileSync(`/proc/${pid}/cgroup`, 'utf8').includes(cgroup)
+        );
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+/** Kills what runs in the one download pod of a capture: a reader, or its main process and so the pod. */
+export async function killInPod(namespace: string, capture: string, verb: 'read' | 'hold'): Promise<void> {
+  const selector = `retina.sh/download-of=${capture}`;
+  const pods = await items<{ metadata: { uid: string } }>('pods', '-n', namespace, '-l', selector);
+  const pids = pods.flatMap(({ metadata }) => pidsOf(['node-files', verb], metadata.uid));
+  if (pids.length !== 1) throw new Error(`${pids.length} processes node-files ${verb} in the pods of ${capture}`);
+  for (const pid of pids) process.kill(pid, 'SIGKILL');
+}
+
+/** A proxy to the API server whose connections can all be cut at once; new ones are taken. */
+export async function cuttable(server: string): Promise<{ flags: string[]; cut(): void; close(): void }> {
+  const { hostname, port } = new URL(server);
+  const open = new Set<Socket>();
+  const proxy = createServer((client) => {
+    const upstream = dial(Number(port), hostname);
+    for (const [from, to] of [[client, upstream] as const, [upstream, client] as const]) {
+      open.add(from);
+      from.on('error', () => undefined).on('close', () => to.destroy() && open.delete(from));
+      from.pipe(to);
+    }
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const address = proxy.address() as { port: number };
+  return {
+    flags: ['--server', `https://127.0.0.1:${address.port}`, '--tls-server-name', 'kubernetes'],
+    cut: () => open.forEach((socket) => void socket.resetAndDestroy()),
+    close: () => proxy.close(),
+  };
+}

@@ -1,0 +1,139 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { isFinal, type NodeStatus, resultProblem, stopReasonWords, summarize } from '../../../src/capture/status.ts';
+import { encodeResult } from '../../../src/capture/workload-spec.ts';
+import type { Job, KubeEvent, Pod } from '../../../src/kube/cluster.ts';
+import { jobOf, podOf, result } from '../support/builders.ts';
+
+const job = jobOf('node1');
+
+function statusOf(pod: Pod | undefined, extra: { job?: Job; events?: KubeEvent[] } = {}): NodeStatus {
+  const jobs = [extra.job ?? job];
+  const [capture] = summarize({ jobs, pods: pod === undefined ? [] : [pod], events: extra.events ?? [] });
+  const [status] = capture?.nodes ?? [];
+  assert.ok(status !== undefined);
+  return status;
+}
+
+function ended(exitCode: number, message: string, reason = 'Error'): Pod {
+  return podOf(job, { terminated: { exitCode, reason, message } });
+}
+
+function refusal(message: string): KubeEvent {
+  return { metadata: {}, involvedObject: { uid: job.metadata?.uid ?? '' }, reason: 'FailedCreate', message };
+}
+
+const failed = result({ destinations: [{ kind: 'host-path', location: '/x/y', ok: false, error: 'disk full' }] });
+const unready = { conditions: [{ type: 'Ready', status: 'False' }] };
+const unscheduled = { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', message: 'no node' }] };
+const running = { running: {} };
+
+/** What was seen, the phase that it means, and words of the problem. */
+const rows: readonly (readonly [what: string, seen: NodeStatus, phase: NodeStatus['phase'], problem?: RegExp])[] = [
+  ['no pod yet', statusOf(undefined), 'waiting', /not there yet/],
+  ['a pod that is created', statusOf(podOf(job, undefined, { phase: 'Pending' })), 'waiting', /starting/],
+  ['a pod that has no place', statusOf(podOf(job, undefined, unscheduled)), 'waiting', /cannot be scheduled: no node/],
+  [
+    'a container that is created',
+    statusOf(podOf(job, { waiting: { reason: 'ContainerCreating' } })),
+    'waiting',
+    /Creating/,
+  ],
+  ['a missing image', statusOf(podOf(job, { waiting: { reason: 'ImagePullBackOff' } })), 'failed', /start/],
+  ['an image that may not be pulled', statusOf(podOf(job, { waiting: { reason: 'ErrImageNeverPull' } })), 'failed'],
+  ['a broken container', statusOf(podOf(job, { waiting: { reason: 'CreateContainerError' } })), 'failed', /start/],
+  ['a running container', statusOf(podOf(job, running)), 'capturing'],
+  ['a node that is lost', statusOf(podOf(job, running, unready)), 'capturing', /node1 does not answer/],
+  ['a success', statusOf(ended(0, encodeResult(result()))), 'completed'],
+  ['a delivery that failed', statusOf(ended(1, encodeResult(failed))), 'failed', /not saved to \/x\/y: disk full/],
+  ['another tool’s success', statusOf(ended(0, '')), 'completed'],
+  ['a death', statusOf(ended(137, 'a\nb\nc\nlast', 'OOMKilled')), 'failed', /OOMKilled \(exit code 137\): b c last/],
+  ['an evicted pod', statusOf(podOf(job, undefined, { phase: 'Failed', message: 'evicted' })), 'failed', /evicted/],
+  [
+    'a pod that is gone, failed',
+    statusOf(undefined, { job: jobOf('node1', { condition: { type: 'Failed' } }) }),
+    'failed',
+    /gone/,
+  ],
+  [
+    'a pod that is gone, done',
+    statusOf(undefined, { job: jobOf('node1', { condition: { type: 'Complete' } }) }),
+    'completed',
+  ],
+  [
+    'a Job that ended before its pod’s result is seen',
+    statusOf(podOf(job, running), { job: jobOf('node1', { condition: { type: 'Complete' } }) }),
+    'capturing',
+  ],
+  [
+    'a pod that Pod Security refuses',
+    statusOf(undefined, { events: [refusal('pods "x" is forbidden: violates PodSecurity')] }),
+    'failed',
+    /refused: .*PodSecurity/,
+  ],
+];
+
+suite('status of a node', () => {
+  for (const [what, seen, phase, problem] of rows) {
+    test(`${what}: ${phase}`, () => {
+      assert.equal(seen.phase, phase, seen.problem ?? '');
+      if (problem === undefined) assert.ok(seen.problem === undefined || phase === 'failed');
+      else assert.match(seen.problem ?? '', problem);
+      assert.equal(isFinal(seen), phase === 'completed' || phase === 'failed');
+      assert.equal(seen.node, 'node1');
+    });
+  }
+
+  test('of several pods of a Job the newest counts', () => {
+    const old = podOf(job, { terminated: { exitCode: 1, reason: 'Error' } });
+    const later = podOf(job, running);
+    if (later.metadata) later.metadata.creationTimestamp = '2026-11-21T10:20:00Z';
+    for (const pods of [
+      [old, later],
+      [later, old],
+    ]) {
+      assert.equal(summarize({ jobs: [job], pods, events: [] })[0]?.nodes[0]?.phase, 'capturing');
+    }
+  });
+});
+
+suite('captures', () => {
+  const done = podOf(job, { terminated: { exitCode: 0, message: encodeResult(result()) } });
+  const second = jobOf('node2', { createdAt: '2026-11-21T10:14:00Z' });
+
+  test('Jobs of one name and namespace are one capture, sorted by node; it began with its first Job', () => {
+    const [capture, ...more] = summarize({ jobs: [second, job], pods: [done], events: [] });
+    assert.deepEqual(more, []);
+    assert.deepEqual(
+      capture?.nodes.map(({ node }) => node),
+      ['node1', 'node2'],
+    );
+    assert.equal(capture?.createdAt.toISOString(), '2026-11-21T10:14:00.000Z');
+  });
+
+  test('state: pending, capturing, completed, failed', () => {
+    const state = (jobs: Job[], pods: Pod[]) => summarize({ jobs, pods, events: [] })[0]?.state;
+    const dead = podOf(second, { terminated: { exitCode: 1 } });
+    assert.equal(state([job, second], []), 'Pending');
+    assert.equal(state([job, second], [podOf(job, running)]), 'Capturing');
+    assert.equal(state([job, second], [done]), 'Capturing');
+    assert.equal(state([job], [done]), 'Completed');
+    assert.equal(state([job, second], [done, dead]), 'Failed');
+  });
+
+  test('several captures are sorted by namespace and name', () => {
+    const far = jobOf('node1', { capture: 'abc' });
+    if (far.metadata) far.metadata.namespace = 'zoo';
+    const jobs = [far, job, jobOf('node1', { capture: 'dns' })];
+    assert.deepEqual(
+      summarize({ jobs, pods: [], events: [] }).map(({ name }) => name),
+      ['dns', 'web', 'abc'],
+    );
+  });
+
+  test('why a result is no success: each reason once', () => {
+    assert.equal(resultProblem({ ...failed, errors: ['a', 'a'] }), 'not saved to /x/y: disk full; a');
+    assert.match(resultProblem(result()), /without telling why/);
+    assert.equal(stopReasonWords('max-size'), 'size limit reached');
+  });
+});

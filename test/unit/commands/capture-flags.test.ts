@@ -1,0 +1,143 @@
+import assert from 'node:assert/strict';
+import { suite, test } from 'node:test';
+import { type CreateFlags, throwProblems, toCaptureRequest } from '../../../src/commands/capture-flags.ts';
+import { Problems } from '../../../src/commands/flags.ts';
+import { captureName, captureNames } from '../../../src/commands/name-argument.ts';
+import { UsageError } from '../../../src/errors.ts';
+import { request } from '../support/builders.ts';
+
+const context = { newId: () => 'x7k2q', env: { RETINA_AGENT_IMAGE: 'registry.example/capture:v1' } };
+
+function convert(flags: CreateFlags, env: NodeJS.ProcessEnv = context.env) {
+  return toCaptureRequest(flags, { ...context, env });
+}
+
+/** The lines of the refusal. */
+function refusal(flags: CreateFlags, env?: NodeJS.ProcessEnv): string[] {
+  try {
+    convert(flags, env);
+  } catch (error) {
+    assert.ok(error instanceof UsageError, String(error));
+    return error.message.split('\n');
+  }
+  return assert.fail('it is refused');
+}
+
+suite('flags to a request', () => {
+  test('nothing given: the documented defaults', () => {
+    assert.deepEqual(convert({}).request, request({ name: 'retina-capture-x7k2q' }));
+    assert.equal(convert({}).timeoutMs, 60_000 + 300_000);
+  });
+
+  /** Flags, and the part of the request that they make. */
+  const rows: readonly (readonly [CreateFlags, object])[] = [
+    [{ name: 'web' }, { name: 'web' }],
+    [{ duration: '0' }, { durationMs: null }],
+    [{ duration: '1h' }, { durationMs: 3_600_000 }],
+    [{ maxSize: '0' }, { maxBytes: null }],
+    [{ maxSize: '2' }, { maxBytes: 2_000_000 }],
+    [{ packetSize: '96' }, { snapLength: 96 }],
+    [{ interfaces: 'eth0,lo' }, { interfaces: ['eth0', 'lo'] }],
+    [{ pcapFilter: ' tcp ' }, { filter: 'tcp' }],
+    [{ pcapFilter: ' ' }, { filter: '' }],
+    [{ includeMetadata: false }, { includeMetadata: false }],
+    [{ nodeNames: 'b,a' }, { target: { kind: 'node-names', names: ['a', 'b'] } }],
+    [{ nodeSelectors: 'a==b' }, { target: { kind: 'nodes', selector: 'a=b' } }],
+    [{ podNames: 'a' }, { target: { kind: 'pod-names', names: ['a'] } }],
+    [{ podSelectors: 'a=b' }, { target: { kind: 'pods', selector: 'a=b', namespaces: undefined } }],
+    [
+      { podSelectors: 'a=b', namespaceSelectors: ' ' },
+      { target: { kind: 'pods', selector: 'a=b', namespaces: undefined } },
+    ],
+    [{ podSelectors: 'a=b', namespaceSelectors: 'c' }, { target: { kind: 'pods', selector: 'a=b', namespaces: 'c' } }],
+    [{ namespaceSelectors: 'c' }, { target: { kind: 'pods', selector: undefined, namespaces: 'c' } }],
+    [{ hostPath: '/x/' }, { destinations: [{ kind: 'host-path', path: '/x' }] }],
+    [{ hostPath: 'x' }, { destinations: [{ kind: 'host-path', path: '/var/log/retina/captures/x' }] }],
+    [{ hostPath: 'x', hostPathBaseDir: '/b' }, { destinations: [{ kind: 'host-path', path: '/b/x' }] }],
+    [{ image: 'a/b:c' }, { job: { ...request().job, image: 'a/b:c' } }],
+    [{ imagePullPolicy: 'Never' }, { job: { ...request().job, imagePullPolicy: 'Never' } }],
+    [{ cpuLimit: '1', memoryLimit: '1Gi' }, { job: { ...request().job, cpuLimit: '1', memoryLimit: '1Gi' } }],
+  ];
+  for (const [flags, part] of rows) {
+    test(JSON.stringify(flags), () =>
+      assert.deepEqual(convert(flags).request, { ...request({ name: 'retina-capture-x7k2q' }), ...part }),
+    );
+  }
+
+  test('how long to wait: as told, else the duration and five minutes, else without end', () => {
+    assert.equal(convert({ timeout: '5s' }).timeoutMs, 5000);
+    assert.equal(convert({ duration: '10s' }).timeoutMs, 310_000);
+    assert.equal(convert({ duration: '0' }).timeoutMs, null);
+  });
+
+  test('without an image in the environment, that of this version', () => {
+    for (const env of [{}, { RETINA_AGENT_IMAGE: ' ' }]) {
+      assert.match(convert({}, env).request.job.image, /^ghcr\.io\/.*:v\d/);
+    }
+  });
+});
+
+suite('flags that are refused', () => {
+  test('one problem: one line', () => assert.deepEqual(refusal({ duration: '5' }).length, 1));
+
+  test('several: a count, then each with its flag, in one message', () => {
+    const flags = { name: 'A', duration: '5', maxSize: '-1', packetSize: 'x', interfaces: 'a/b', pcapFilter: '-w' };
+    const places = {
+      hostPath: '/',
+      hostPathBaseDir: 'x',
+      cpuLimit: '?',
+      memoryLimit: '1',
+      imagePullPolicy: 'x',
+      image: 'A',
+    };
+    const targets = { nodeNames: 'A', podNames: '', podSelectors: '(', nodeSelectors: '=', namespaceSelectors: '!' };
+    const [head, ...problems] = refusal({ ...flags, ...places, ...targets, timeout: 'x' });
+    assert.equal(head, '18 problems, nothing was created');
+    assert.equal(problems.length, 18);
+    assert.equal(new Set(problems.map((problem) => problem.split(':')[0])).size, 18);
+  });
+
+  test('two kinds of target, in every combination', () => {
+    const kinds = { nodeNames: 'a', nodeSelectors: 'a=b', podNames: 'a', podSelectors: 'a=b' };
+    const keys = Object.keys(kinds) as (keyof typeof kinds)[];
+    for (const first of keys) {
+      for (const second of keys.filter((key) => key !== first)) {
+        assert.match(refusal({ [first]: kinds[first], [second]: kinds[second] })[0] ?? '', /only one kind of target/);
+      }
+      const alone = { [first]: kinds[first], namespaceSelectors: 'c=d' };
+      if (first === 'podSelectors') assert.ok(convert(alone));
+      else assert.match(refusal(alone)[0] ?? '', /only one kind of target/);
+    }
+  });
+
+  test('an image in the environment that is none is told by the name of the variable', () => {
+    assert.match(refusal({}, { RETINA_AGENT_IMAGE: 'No Image' })[0] ?? '', /^RETINA_AGENT_IMAGE: "No Image" is not/);
+    assert.ok(convert({ image: 'good' }, { RETINA_AGENT_IMAGE: 'No Image' }));
+  });
+
+  test('what was not done is told in the words of the command', () => {
+    const problems = new Problems();
+    assert.doesNotThrow(() => throwProblems(problems));
+    problems.found.push('a', 'b');
+    assert.throws(() => throwProblems(problems, 'deleted'), /^UsageError: 2 problems, nothing was deleted\na\nb$/);
+  });
+});
+
+suite('names of captures', () => {
+  test('by argument, by flag, by both when they agree', () => {
+    assert.deepEqual(captureNames(['a', 'b'], undefined), ['a', 'b']);
+    assert.deepEqual(captureNames(['a', 'a'], 'b'), ['a', 'b']);
+    assert.equal(captureName('a', 'a'), 'a');
+    assert.equal(captureName(undefined, 'a'), 'a');
+    // The reference CLI lets them have dots.
+    assert.equal(captureName('a.b', undefined), 'a.b');
+  });
+
+  test('refused: none, two for one, and what no capture can be called', () => {
+    assert.throws(() => captureNames([], undefined), /no capture is named/);
+    assert.throws(() => captureName('a', 'b'), /one capture can be named, not a and b/);
+    for (const name of ['', '../x', '.', 'A', '-a', 'a/b', 'a'.repeat(64)]) {
+      assert.throws(() => captureName(name, undefined), /cannot be the name of a capture/, name);
+    }
+  });
+});
