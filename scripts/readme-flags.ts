@@ -1,0 +1,44 @@
+// Writes the tables of flags in README.md, between `<!-- flags:NAME -->` and `<!-- end -->`, from the rows that make the
+// parser and the help.
+//
+// usage: node scripts/readme-flags.ts [--check]      --check: only tells whether they are up to date
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import * as options from '../src/commands/options.ts';
+
+const readme = join(resolve(import.meta.dirname, '..'), 'README.md');
+
+const TABLES: Record<string, readonly options.OptionRow[]> = {
+  create: options.createRows,
+  list: options.listRows,
+  status: options.statusRows,
+  stop: options.stopRows,
+  delete: options.deleteRows,
+  download: options.downloadRows,
+  local: options.localRows,
+  version: options.versionRows,
+  connection: options.connectionRows,
+};
+
+/** The flags of one command as a Markdown table; those of the connection have a table of their own. */
+function renderTable(name: string, rows: readonly options.OptionRow[]): string {
+  const shared = new Set(name === 'connection' ? [] : options.connectionRows);
+  const own = rows.filter((row) => !shared.has(row));
+  const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
+  const lines = own.map((row) => `| \`${row.flags}\` | ${cell(row.description)} | ${cell(row.default ?? '')} |`);
+  return ['| flag | meaning | default |', '| --- | --- | --- |', ...lines].join('\n');
+}
+
+const before = readFileSync(readme, 'utf8');
+const after = before.replace(/(<!-- flags:(\w+) -->\n)[\s\S]*?(\n<!-- end -->)/g, (_all, start, name: string, end) => {
+  const rows = TABLES[name];
+  if (rows === undefined) throw new Error(`README.md asks for the flags of ${name}, which is no command`);
+  return `${start}${renderTable(name, rows)}${end}`;
+});
+const missing = Object.keys(TABLES).filter((name) => !before.includes(`<!-- flags:${name} -->`));
+if (missing.length > 0) throw new Error(`README.md has no table of the flags of ${missing.join(', ')}`);
+if (process.argv.includes('--check')) {
+  if (after !== before) throw new Error('the flags in README.md are out of date: node scripts/readme-flags.ts');
+} else {
+  writeFileSync(readme, after);
+}
