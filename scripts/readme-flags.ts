@@ -30,10 +30,10 @@ function renderTable(name: string, rows: readonly options.OptionRow[]): string {
 }
 
 const before = readFileSync(readme, 'utf8');
-const after = before.replace(/(<!-- flags:(\w+) -->\n)[\s\S]*?(\n<!-- end -->)/g, (_all, start, name: string, end) => {
+const after = before.replace(/(<!-- flags:(\w+) -->\n)[\s\S]*?(<!-- end -->)/g, (_all, start, name: string, end) => {
   const rows = TABLES[name];
   if (rows === undefined) throw new Error(`README.md asks for the flags of ${name}, which is no command`);
-  return `${start}${renderTable(name, rows)}${end}`;
+  return `${start}${renderTable(name, rows)}\n${end}`;
 });
 const missing = Object.keys(TABLES).filter((name) => !before.includes(`<!-- flags:${name} -->`));
 if (missing.length > 0) throw new Error(`README.md has no table of the flags of ${missing.join(', ')}`);
