@@ -51,8 +51,10 @@ lint: deps ## formatting, rules, types and shell scripts
 format: deps-local ## formats the sources
 	@biome check --write --error-on-warnings .
 
-bench: deps build ## measurements
-	@for file in bench/*.bench.ts; do [[ ! -e $$file ]] || node "$$file"; done
+bench: cluster-up image-load ## measurements, each beside what a user would use instead
+	@test/cluster/exec node bench/startup.bench.ts
+	@node bench/workload.bench.ts
+	@test/cluster/exec node bench/first-packet.bench.ts
 
 deps: ## installs what is missing: Debian and npm packages
 	@scripts/deps
