@@ -1,3 +1,4 @@
+import levenshtein from 'damerau-levenshtein';
 import { fulfils, type LabelSelector, renderSelector, type SelectorTerm, selectorTerms } from './selector.ts';
 
 /** Something that a selector could have meant: a node, a pod or a namespace. */
@@ -28,7 +29,7 @@ export function suggestSelector(selector: LabelSelector, candidates: readonly La
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: { text: string; edits: number } | undefined;
   for (const text of known) {
-    const edits = editDistance(word.toLowerCase(), text.toLowerCase());
+    const edits = levenshtein(word.toLowerCase(), text.toLowerCase()).steps;
     if (best === undefined || edits < best.edits) best = { text, edits };
   }
   // More than a third of the letters changed is another word, not a slip.
@@ -90,29 +91,4 @@ function jointly(terms: readonly SelectorTerm[], candidates: readonly Labelled[]
     return `${renderSelector([term])} (${number})`;
   });
   return `${counts.join(', ')}, but none has all of these`;
-}
-
-/** Letters to insert, delete, replace or swap with their neighbour to make one word of another. */
-function editDistance(from: string, to: string): number {
-  let before: number[] = [];
-  let last = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= from.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= to.length; j++) {
-      const same = from[i - 1] === to[j - 1];
-      const swapped = i > 1 && j > 1 && from[i - 1] === to[j - 2] && from[i - 2] === to[j - 1];
-      const at = (cells: readonly number[], column: number): number => cells[column] ?? Number.POSITIVE_INFINITY;
-      row.push(
-        Math.min(
-          at(last, j) + 1,
-          at(row, j - 1) + 1,
-          at(last, j - 1) + (same ? 0 : 1),
-          swapped ? at(before, j - 2) + 1 : Number.POSITIVE_INFINITY,
-        ),
-      );
-    }
-    before = last;
-    last = row;
-  }
-  return last[to.length] ?? 0;
 }
