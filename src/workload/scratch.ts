@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { CaptureError } from '../errors.ts';
@@ -5,6 +6,10 @@ import { ensureDirectory } from '../upload/directory.ts';
 import { explainWrite } from '../upload/explain.ts';
 import { scratchName } from '../upload/host-path.ts';
 import type { UploadTarget } from '../upload/uploader.ts';
+import { atExit } from './at-exit.ts';
+
+/** The exit code of a program that the user ended. */
+const INTERRUPTED = 130;
 
 /** The directory that holds everything unfinished of one capture. */
 export type Scratch = {
@@ -41,10 +46,17 @@ async function makeScratch(target: UploadTarget, stem: string): Promise<Scratch>
   // Not recursive: what an earlier run left behind may be evidence, and is not ours to remove.
   await mkdir(directory, { mode: 0o700 });
   await mkdir(bundle, { mode: 0o700 });
+  // Only where the user quits: after a crash, what is there may be all that can be saved.
+  const abandoned = atExit((code) => {
+    if (code === INTERRUPTED) rmSync(directory, { recursive: true, force: true });
+  });
   return {
     directory,
     bundle,
-    remove: () => rm(directory, { recursive: true, force: true, maxRetries: 2 }),
+    remove: async () => {
+      await rm(directory, { recursive: true, force: true, maxRetries: 2 });
+      abandoned();
+    },
     rescue: async () => {
       const name = await freeName(target.directory, `${stem}.rescued`);
       await rename(bundle, join(target.directory, name));

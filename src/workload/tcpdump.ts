@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, explainErrno } from '../upload/explain.ts';
+import { atExit } from './at-exit.ts';
 import {
   isCountsAnswer,
   isListening,
@@ -69,7 +70,11 @@ export function startTcpdump(spec: TcpdumpSpec): Tcpdump {
   });
   const state: State = { counts: NO_COUNTS, answers: 0, lines: [], spawnError: undefined, killed: false };
   const listening = Promise.withResolvers<boolean>();
-  const exited = watch(child, state, () => listening.resolve(true)).then(() => listening.resolve(false));
+  const orphaned = atExit(() => void child.kill('SIGKILL'));
+  const exited = watch(child, state, () => listening.resolve(true)).then(() => {
+    orphaned();
+    listening.resolve(false);
+  });
   return {
     interface: spec.interface,
     file: spec.file,

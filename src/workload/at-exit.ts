@@ -1,0 +1,8 @@
+/**
+ * Runs a cleanup if the process ends before it is called off, as by a second Ctrl-C. Only what is synchronous can be done
+ * then. Takes the exit code; returns what calls it off.
+ */
+export function atExit(cleanup: (code: number) => void): () => void {
+  process.once('exit', cleanup);
+  return () => void process.removeListener('exit', cleanup);
+}
