@@ -48,6 +48,9 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
           automountServiceAccountToken: false,
           enableServiceLinks: false,
           terminationGracePeriodSeconds: GRACE_SECONDS,
+          // A container's first process ignores the signals that it has no handler for yet: a pod that was deleted while
+          // it started would capture to its end. With the sandbox's as the first process, it dies.
+          shareProcessNamespace: true,
           tolerations: TOLERATIONS,
           affinity: nodeAffinity(spec.node),
           securityContext: { seccompProfile: { type: 'RuntimeDefault' } },

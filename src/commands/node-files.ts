@@ -6,7 +6,7 @@ import { errnoOf, explainErrno } from '../upload/explain.ts';
 import { copyRange, findTarballs, sha256OfFile } from '../workload/files.ts';
 
 /** Milliseconds without a reader after which a download pod ends by itself: its client is gone. */
-const IDLE_LIMIT = 60_000;
+const IDLE_LIMIT = 45_000;
 const LOOK = 2_000;
 
 /** `node-files`, hidden: what a download pod runs, and what the client runs in it to look at and read tarballs. */

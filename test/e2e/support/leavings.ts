@@ -1,6 +1,7 @@
+import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ran, start } from './cli.ts';
-import { filesOn, NODES, type NodeName, objects, until } from './cluster.ts';
+import { filesOn, NODES, type NodeName, objects, onNode, until } from './cluster.ts';
 
 /** The directory on the nodes where captures go when nothing else is said. */
 export const DIR = '/mnt/retina/captures';
@@ -12,6 +13,14 @@ export function filesOf(capture: string, directory = DIR): string[] {
       .filter((name) => name.replace('.retina-', '').startsWith(`${capture}-node`))
       .map((name) => `${node}/${name}`),
   );
+}
+
+/** Removes what earlier runs of a test left on the nodes of captures with these names. */
+export function forget(...captures: readonly string[]): void {
+  for (const file of captures.flatMap((capture) => filesOf(capture))) {
+    const [node = '', name = ''] = file.split('/');
+    rmSync(onNode(node as NodeName, `${DIR}/${name}`), { recursive: true });
+  }
 }
 
 /** The tarballs of a capture on the nodes. */
