@@ -26,6 +26,9 @@ export const TOLERATIONS = [
   { operator: 'Exists', effect: 'NoExecute' },
 ];
 
+type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
+type Container = PodSpec['containers'][number];
+
 /** The Job that captures on one node. */
 export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: string; startedAt: Date }): Job {
   const labels = captureLabels(spec.capture);
@@ -42,43 +45,48 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
       backoffLimit: 0,
       template: {
         metadata: { labels, annotations: podAnnotations(spec, run.startedAt) },
-        spec: {
-          hostNetwork: true,
-          restartPolicy: 'Never',
-          automountServiceAccountToken: false,
-          enableServiceLinks: false,
-          terminationGracePeriodSeconds: GRACE_SECONDS,
-          // A container's first process ignores the signals that it has no handler for yet: a pod that was deleted while
-          // it started would capture to its end. With the sandbox's as the first process, it dies.
-          shareProcessNamespace: true,
-          tolerations: TOLERATIONS,
-          affinity: nodeAffinity(spec.node),
-          securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
-          containers: [
-            {
-              name: CONTAINER_CAPTURE,
-              image: settings.image,
-              imagePullPolicy: settings.imagePullPolicy,
-              args: ['workload'],
-              terminationMessagePolicy: 'FallbackToLogsOnError',
-              securityContext: captureSecurity(),
-              resources: resources(settings),
-              volumeMounts: [
-                { name: PODINFO_VOLUME, mountPath: PODINFO_DIRECTORY, readOnly: true },
-                ...spec.destinations.map((to) => ({ name: HOST_PATH_VOLUME, mountPath: to.directory })),
-              ],
-            },
-          ],
-          volumes: [
-            podInfoVolume(),
-            ...spec.destinations.map((to) => ({
-              name: HOST_PATH_VOLUME,
-              hostPath: { path: to.path, type: 'DirectoryOrCreate' },
-            })),
-          ],
-        },
+        spec: podSpec(spec, settings),
       },
     },
+  };
+}
+
+/** A pod on the host's network with no more rights than tcpdump needs. */
+function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
+  return {
+    hostNetwork: true,
+    restartPolicy: 'Never',
+    automountServiceAccountToken: false,
+    enableServiceLinks: false,
+    terminationGracePeriodSeconds: GRACE_SECONDS,
+    // A container's first process ignores the signals that it has no handler for yet: a pod that was deleted while
+    // it started would capture to its end. With the sandbox's as the first process, it dies.
+    shareProcessNamespace: true,
+    tolerations: TOLERATIONS,
+    affinity: nodeAffinity(spec.node),
+    securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [
+      {
+        name: CONTAINER_CAPTURE,
+        image: settings.image,
+        imagePullPolicy: settings.imagePullPolicy,
+        args: ['workload'],
+        terminationMessagePolicy: 'FallbackToLogsOnError',
+        securityContext: captureSecurity(),
+        resources: resources(settings),
+        volumeMounts: [
+          { name: PODINFO_VOLUME, mountPath: PODINFO_DIRECTORY, readOnly: true },
+          ...spec.destinations.map((to) => ({ name: HOST_PATH_VOLUME, mountPath: to.directory })),
+        ],
+      },
+    ],
+    volumes: [
+      podInfoVolume(),
+      ...spec.destinations.map((to) => ({
+        name: HOST_PATH_VOLUME,
+        hostPath: { path: to.path, type: 'DirectoryOrCreate' },
+      })),
+    ],
   };
 }
 
@@ -87,9 +95,6 @@ export function nodeAffinity(node: string): NonNullable<PodSpec['affinity']> {
   const matchFields = [{ key: 'metadata.name', operator: 'In', values: [node] }];
   return { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields }] } } };
 }
-
-type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
-type Container = PodSpec['containers'][number];
 
 function podAnnotations(spec: WorkloadSpec, startedAt: Date): Record<string, string> {
   const hostPath = spec.destinations.find((to) => to.kind === 'host-path')?.path;

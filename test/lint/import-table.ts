@@ -38,7 +38,7 @@ export const importTable: readonly Row[] = [
   },
   {
     files: effects,
-    values: ['src/capture/**', 'src/errors.ts', 'npm:p-map', ...data, ...node],
+    values: ['src/capture/**', 'src/errors.ts', 'npm:damerau-levenshtein', 'npm:p-map', ...data, ...node],
     types: ['src/kube/cluster.ts', 'src/deps.ts', ...clientNode],
   },
   {
