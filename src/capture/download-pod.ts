@@ -20,19 +20,23 @@ export async function withDownloadPod<T>(
   signal.throwIfAborted();
   // Waited for even on Ctrl-C: only a Job that is known can be removed.
   const job = await cluster.withSignal(new AbortController().signal).createJob(buildDownloadJob(order));
-  let failure: { error: unknown } | undefined;
+  const outcome = await settle(async () => action(await untilRunning(cluster, order, job, signal)));
   try {
-    return await action(await untilRunning(cluster, order, job, signal));
+    await removeDownload(cluster.withSignal(AbortSignal.timeout(REMOVE_LIMIT)), job);
   } catch (error) {
-    failure = { error };
-    throw error;
-  } finally {
-    try {
-      await removeDownload(cluster.withSignal(AbortSignal.timeout(REMOVE_LIMIT)), job);
-    } catch (error) {
-      // biome-ignore lint/correctness/noUnsafeFinally: the failure that it replaces is told within it
-      throw new PodLeftError(order, job, { error, failure: failure?.error });
-    }
+    throw new PodLeftError(order, job, { error, failure: outcome.ok ? undefined : outcome.error });
+  }
+  if (!outcome.ok) throw outcome.error;
+  return outcome.value;
+}
+
+type Outcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
+
+async function settle<T>(action: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { ok: true, value: await action() };
+  } catch (error) {
+    return { ok: false, error };
   }
 }
 

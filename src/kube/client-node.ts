@@ -19,9 +19,11 @@ const ROOTS: Record<keyof Kinds, string> = {
 const PAGE = 500;
 /** Seconds after which the server ends a watch; it is then renewed from where it was. */
 const WATCH_SECONDS = 300;
+/** Milliseconds before all is listed anew: a server in trouble must not be asked in a tight loop. */
+const RELIST_PAUSE = 200;
 
 type List<T> = { metadata?: { resourceVersion?: string; continue?: string }; items?: T[] };
-type WatchEvent = { type: string; object: Item & { code?: number; message?: string } };
+type WatchEvent<T> = { type: string; object: T };
 type Item = { metadata?: { uid?: string; resourceVersion?: string } };
 
 /** Connects to the cluster of a kubeconfig; nothing is sent before the first call. */
@@ -138,18 +140,19 @@ async function follow<T extends Item>(
         version = listed.version;
         changed([...known.values()]);
       }
-      for await (const event of watch(rest, kind, selection, version, signal)) {
+      for await (const event of watch<T>(rest, kind, selection, version, signal)) {
         failures = 0;
         if (event.type === 'ERROR') {
           // Most often 410 Gone: the version is too old to watch from.
           version = '';
+          await sleep(RELIST_PAUSE, undefined, { signal });
           break;
         }
         version = event.object.metadata?.resourceVersion ?? version;
         if (event.type === 'BOOKMARK') continue;
         const uid = event.object.metadata?.uid ?? '';
         if (event.type === 'DELETED') known.delete(uid);
-        else known.set(uid, event.object as unknown as T);
+        else known.set(uid, event.object);
         changed([...known.values()]);
       }
     } catch (error) {
@@ -167,13 +170,13 @@ function isRefusal(error: unknown): boolean {
   return error.status !== undefined && error.status < 500 && error.status !== 429;
 }
 
-async function* watch(
+async function* watch<T>(
   rest: Rest,
   kind: keyof Kinds,
   selection: Selection,
   version: string,
   signal: AbortSignal,
-): AsyncGenerator<WatchEvent> {
+): AsyncGenerator<WatchEvent<T>> {
   const response = await rest.stream({
     method: 'GET',
     path: pathOf(kind, selection.namespace),
@@ -193,7 +196,7 @@ async function* watch(
   });
   try {
     for await (const line of createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY })) {
-      if (line !== '') yield JSON.parse(line) as WatchEvent;
+      if (line !== '') yield JSON.parse(line) as WatchEvent<T>;
     }
   } finally {
     response.destroy();
