@@ -47,6 +47,9 @@ export function waitingWords(container: Container | undefined): string | undefin
       return `the image is not on the node, and may not be pulled: ${image}`;
     case 'InvalidImageName':
       return `${image} is not the name of an image`;
+    case 'ContainerCreating':
+    case 'PodInitializing':
+      return message || undefined;
     default:
       return message || reason || undefined;
   }

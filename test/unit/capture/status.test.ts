@@ -37,7 +37,7 @@ const rows: readonly (readonly [what: string, seen: NodeStatus, phase: NodeStatu
     'a container that is created',
     statusOf(podOf(job, { waiting: { reason: 'ContainerCreating' } })),
     'waiting',
-    /Creating/,
+    /^starting$/,
   ],
   ['a missing image', statusOf(podOf(job, { waiting: { reason: 'ImagePullBackOff' } })), 'failed', /start/],
   ['an image that may not be pulled', statusOf(podOf(job, { waiting: { reason: 'ErrImageNeverPull' } })), 'failed'],
