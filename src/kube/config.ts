@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import type { Cluster as ConfigCluster, Context, User } from '@kubernetes/client-node';
-// The package's index loads every API class, which costs 60 ms that no command needs.
+// The package's index loads every API class as well: 1.7 times the time, for nothing that a command needs.
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { ClusterError, messageOf, UsageError } from '../errors.ts';
 import type { ConnectionOptions } from './cluster.ts';
