@@ -151,12 +151,16 @@ function terminatedTells(terminated: { exitCode: number; reason?: string; messag
   return { phase: failed ? 'failed' : 'completed', result, problem: failed ? resultProblem(result) : undefined };
 }
 
-/** Why a result is not a success, in one line. */
+/** Why a result is not a success, in one line: the cause first, then where nothing arrived because of it. */
 export function resultProblem(result: WorkloadResult): string {
-  const undelivered = result.destinations
-    .filter((to) => !to.ok)
-    .map((to) => `not saved to ${to.location}: ${to.error ?? 'no reason told'}`);
-  return [...new Set([...undelivered, ...result.errors])].join('; ') || 'the workload failed without telling why';
+  const prefix = `${result.node}: `;
+  const errors = result.errors.map((text) => (text.startsWith(prefix) ? text.slice(prefix.length) : text));
+  const failed = result.destinations.filter((to) => !to.ok);
+  const causes = errors.filter((text) => !failed.some((to) => to.error === text));
+  // Where nothing was captured, there was nothing to save: the cause tells all.
+  const undelivered = result.packets === 0 && causes.length > 0 ? [] : failed;
+  const places = undelivered.map((to) => `not saved to ${to.location}: ${to.error ?? 'no reason told'}`);
+  return [...new Set([...causes, ...places])].join('; ') || 'the workload failed without telling why';
 }
 
 function jobTells(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]): Told {

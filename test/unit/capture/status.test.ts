@@ -24,6 +24,12 @@ function refusal(message: string): KubeEvent {
 }
 
 const failed = result({ destinations: [{ kind: 'host-path', location: '/x/y', ok: false, error: 'disk full' }] });
+const unwritable = result({
+  packets: 0,
+  tarball: null,
+  errors: ['node1: cannot capture on interface any: syntax error'],
+  destinations: [{ kind: 'host-path', location: '/x/y', ok: false, error: 'there is nothing to deliver' }],
+});
 const unready = { conditions: [{ type: 'Ready', status: 'False' }] };
 const unscheduled = { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', message: 'no node' }] };
 const running = { running: {} };
@@ -46,6 +52,12 @@ const rows: readonly (readonly [what: string, seen: NodeStatus, phase: NodeStatu
   ['a node that is lost', statusOf(podOf(job, running, unready)), 'capturing', /node1 does not answer/],
   ['a success', statusOf(ended(0, encodeResult(result()))), 'completed'],
   ['a delivery that failed', statusOf(ended(1, encodeResult(failed))), 'failed', /not saved to \/x\/y: disk full/],
+  [
+    'a capture that could not begin',
+    statusOf(ended(1, encodeResult(unwritable))),
+    'failed',
+    /^cannot capture on interface any: syntax error$/,
+  ],
   ['another tool’s success', statusOf(ended(0, '')), 'completed'],
   ['a death', statusOf(ended(137, 'a\nb\nc\nlast', 'OOMKilled')), 'failed', /OOMKilled \(exit code 137\): b c last/],
   ['an evicted pod', statusOf(podOf(job, undefined, { phase: 'Failed', message: 'evicted' })), 'failed', /evicted/],
@@ -132,7 +144,7 @@ suite('captures', () => {
   });
 
   test('why a result is no success: each reason once', () => {
-    assert.equal(resultProblem({ ...failed, errors: ['a', 'a'] }), 'not saved to /x/y: disk full; a');
+    assert.equal(resultProblem({ ...failed, errors: ['a', 'a'] }), 'a; not saved to /x/y: disk full');
     assert.match(resultProblem(result()), /without telling why/);
     assert.equal(stopReasonWords('max-size'), 'size limit reached');
   });
