@@ -49,11 +49,13 @@ function told(text: string): string {
 
 async function main(): Promise<number> {
   const ended: Ended = { code: 0 };
-  // A reader that went away (`| head`) is no failure of ours.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-    process.exit(ended.code);
-  });
+  // A reader that went away (`| head`) is no failure of ours, and no reason to leave a capture half made: the command
+  // goes on to its end, and its exit code tells how that was.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error;
+    });
+  }
   const deps = createDeps(signalAbort());
   const io = { stdout: process.stdout, stderr: process.stderr };
   try {

@@ -54,7 +54,7 @@ async function open(config: KubeConfig, target: ExecTarget, stdout: Writable, to
     },
   });
   const { namespace, pod, container, command } = target;
-  const connection = await new Exec(config).exec(
+  const connection: object = await new Exec(config).exec(
     namespace,
     pod,
     container,
@@ -67,7 +67,12 @@ async function open(config: KubeConfig, target: ExecTarget, stdout: Writable, to
       told.status = status;
     },
   );
-  return connection as unknown as Socket;
+  if (!isSocket(connection)) throw new TypeError('the WebSocket of client-node cannot be paused');
+  return connection;
+}
+
+function isSocket(connection: object): connection is Socket {
+  return ['pause', 'resume', 'ping', 'terminate', 'on'].every((name) => name in connection);
 }
 
 /** A connection that opens after all is closed again. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
-import { type Ran, retina, retinaOk, start } from './support/cli.ts';
+import { CLI, type Ran, retina, retinaOk, start } from './support/cli.ts';
 import { namespace, objects, until } from './support/cluster.ts';
 import { downloads, ended, filesOf, forget, interrupt, leavings, said, tarballsOf } from './support/leavings.ts';
 
@@ -136,6 +136,14 @@ describe('Ctrl-C', () => {
     assert.equal(ran.stdout.trim(), join(output, tarball));
     assert.match(json, /^here-.*\.json$/);
     await execa('tar', ['-tzf', join(output, tarball)]);
+  });
+
+  test('local, into a pipe whose reader has gone: goes on, and saves', async () => {
+    const output = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
+    const command = `'${CLI}' capture local --name piped --duration 1s -o '${output}' 2>&1 | true; exit \${PIPESTATUS[0]}`;
+    await execa('bash', ['-c', command]);
+    const files = readdirSync(output).map((name) => name.replace(/-.*UTC/, ''));
+    assert.deepEqual(files.sort(), ['piped.json', 'piped.tar.gz']);
   });
 
   test('local, twice: quits at once, and no tcpdump runs on', async () => {
