@@ -4,11 +4,13 @@
 // usage: node scripts/readme-flags.ts [--check]      --check: only tells whether they are up to date
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { connectionRows } from '../src/commands/connection-rows.ts';
+import type { OptionRow } from '../src/commands/option-row.ts';
 import * as options from '../src/commands/options.ts';
 
 const readme = join(resolve(import.meta.dirname, '..'), 'README.md');
 
-const TABLES: Record<string, readonly options.OptionRow[]> = {
+const TABLES: Record<string, readonly OptionRow[]> = {
   create: options.createRows,
   list: options.listRows,
   status: options.statusRows,
@@ -17,12 +19,12 @@ const TABLES: Record<string, readonly options.OptionRow[]> = {
   download: options.downloadRows,
   local: options.localRows,
   version: options.versionRows,
-  connection: options.connectionRows,
+  connection: connectionRows,
 };
 
 /** The flags of one command as a Markdown table; those of the connection have a table of their own. */
-function renderTable(name: string, rows: readonly options.OptionRow[]): string {
-  const shared = new Set(name === 'connection' ? [] : options.connectionRows);
+function renderTable(name: string, rows: readonly OptionRow[]): string {
+  const shared = new Set(name === 'connection' ? [] : connectionRows);
   const own = rows.filter((row) => !shared.has(row));
   const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
   const lines = own.map((row) => `| \`${row.flags}\` | ${cell(row.description)} | ${cell(row.default ?? '')} |`);

@@ -1,12 +1,11 @@
 import { Command, Option } from 'commander';
+import type { OptionRow } from './commands/option-row.ts';
 import {
-  connectionRows,
   createRows,
   deleteRows,
   downloadRows,
   listRows,
   localRows,
-  type OptionRow,
   statusRows,
   stopRows,
   versionRows,
@@ -129,7 +128,10 @@ function toOption(row: OptionRow, words: ReadonlySet<string>): Option {
   const text = row.default === undefined ? row.description : `${row.description} (default: ${row.default})`;
   if (isBoolean(row)) {
     // An optional value, so that `--flag=false` works; normalize gives the bare flag its `=true`.
-    return new Option(`${row.flags} [bool]`, text).helpGroup(row.group).argParser(parseBoolean(row));
+    const option = new Option(`${row.flags} [bool]`, text).helpGroup(row.group).argParser(parseBoolean(row));
+    // `--no-headers` is a flag of its own here, not the opposite of `--headers`.
+    option.negate = false;
+    return option;
   }
   const option = new Option(row.flags, text).helpGroup(row.group);
   return option.argParser<string | string[]>((value, all) => {
@@ -153,15 +155,7 @@ function parseBoolean(row: OptionRow): (text: string) => boolean {
   };
 }
 
-const ALL_ROWS = [
-  ...createRows,
-  ...localRows,
-  ...listRows,
-  ...deleteRows,
-  ...downloadRows,
-  ...versionRows,
-  ...connectionRows,
-];
+const ALL_ROWS = [createRows, localRows, listRows, statusRows, stopRows, deleteRows, downloadRows, versionRows].flat();
 
 /**
  * Writes a command line as kubectl reads it: a bare `--wait` means `--wait=true` and never takes the next argument;

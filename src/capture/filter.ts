@@ -1,4 +1,10 @@
 import { isIPv6 } from 'node:net';
+import type { FilterModel } from './request.ts';
+
+/** The BPF text of a node's capture: the addresses of its target pods (none: the whole node), and the model's filters. */
+export function composeFilter(pods: readonly string[], model: FilterModel): string {
+  return narrow(addressFilter(pods), model.expression);
+}
 
 /**
  * The packets from or to any of these addresses, as BPF text; empty for no address. Written `ip host`/`ip6 host`: the

@@ -1,6 +1,6 @@
 import { ClusterError } from '../errors.ts';
 import type { Job } from '../kube/cluster.ts';
-import { narrow } from './filter.ts';
+import { composeFilter } from './filter.ts';
 import { buildJob } from './job.ts';
 import { captureStem, tarballName } from './names.ts';
 import type { CaptureRequest, CaptureSettings, Destination } from './request.ts';
@@ -39,9 +39,9 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
 }
 
 function planNode(request: CaptureRequest, namespace: string, target: NodeTarget, run: Run): PlannedNode {
-  const filter = narrow(target.filter, request.filter);
+  const filter = composeFilter(target.addresses, request.filter);
   const destinations = request.destinations.map(mountedDestination);
-  const spec = workloadSpec({ ...request, filter }, { namespace, node: target.node, destinations, now: run.startedAt });
+  const spec = workloadSpec(request, { namespace, node: target.node, filter, destinations, now: run.startedAt });
   return {
     node: target.node,
     job: buildJob(spec, request.job, run),
@@ -58,7 +58,7 @@ function mountedDestination(destination: Destination): DestinationSpec {
 /** The workload's instructions on one machine: a node, or this one for a local capture. */
 export function workloadSpec(
   settings: CaptureSettings,
-  place: { namespace: string; node: string; destinations: readonly DestinationSpec[]; now: Date },
+  place: { namespace: string; node: string; filter: string; destinations: readonly DestinationSpec[]; now: Date },
 ): WorkloadSpec {
   return {
     version: WORKLOAD_VERSION,
@@ -67,10 +67,18 @@ export function workloadSpec(
     node: place.node,
     stem: captureStem(settings.name, place.node, place.now),
     interfaces: [...settings.interfaces],
-    filter: settings.filter,
+    tool: 'tcpdump',
+    filter: place.filter,
+    pktmon: null,
     snapLength: settings.snapLength,
     durationMs: settings.durationMs,
     maxBytes: settings.maxBytes,
+    packetCount: settings.packetCount,
+    fileCount: settings.fileCount,
+    promiscuous: settings.promiscuous,
+    packetBuffered: settings.packetBuffered,
+    immediate: settings.immediate,
+    listing: settings.listing,
     includeMetadata: settings.includeMetadata,
     destinations: [...place.destinations],
   };

@@ -11,18 +11,58 @@ export type CaptureTarget =
 
 export type Destination = { kind: 'host-path'; path: NodePath };
 
+/** One term of `--include-filter` or `--exclude-filter`: an address or CIDR, a port, or both. */
+export type EndpointTerm = { readonly address: string | undefined; readonly port: number | undefined };
+
+/** What narrows a capture, besides its target pods: a packet must pass every part that is not empty. */
+export type FilterModel = {
+  /** Some of these. */
+  readonly include: readonly EndpointTerm[];
+  /** None of these. */
+  readonly exclude: readonly EndpointTerm[];
+  /** BPF text of the user, pcap-filter(7); empty for every packet. */
+  readonly expression: string;
+  /** Addresses or CIDRs that a packet comes from. */
+  readonly sources: readonly string[];
+  /** Addresses or CIDRs that a packet goes to. */
+  readonly destinations: readonly string[];
+};
+
+/** How packets are printed in the decoded listing of a bundle; each is a flag of tcpdump. */
+export type ListingOptions = {
+  readonly resolveNames: boolean;
+  readonly resolvePorts: boolean;
+  readonly verbosity: '' | 'verbose' | 'extra' | 'max';
+  readonly data: '' | 'hex' | 'hex-with-link' | 'ascii' | 'ascii-with-link';
+  readonly timestamps: '' | 'none' | 'unformatted' | 'delta' | 'date' | 'delta-since-first';
+  readonly linkHeader: boolean;
+  readonly quiet: boolean;
+  readonly absoluteSequence: boolean;
+  readonly verifyChecksums: boolean;
+};
+
 /** What is captured, where a cluster plays no part. */
 export type CaptureSettings = {
   readonly name: string;
-  /** BPF text; empty for all packets. */
-  readonly filter: string;
+  readonly filter: FilterModel;
   readonly interfaces: readonly string[];
   /** Bytes kept of each packet; 0 for all. */
   readonly snapLength: number;
   /** Milliseconds; null until stopped. */
   readonly durationMs: number | null;
-  /** Bytes of pcap; null for no limit. */
+  /** Bytes of pcap, in each file where there is a ring; null for no limit. */
   readonly maxBytes: number | null;
+  /** Packets over all interfaces; null for no limit. */
+  readonly packetCount: number | null;
+  /** Files of a ring buffer; null for one file, which ends the capture when it is full. */
+  readonly fileCount: number | null;
+  readonly promiscuous: boolean;
+  /** Every packet is written to the file at once (tcpdump -U). */
+  readonly packetBuffered: boolean;
+  /** The kernel hands every packet over at once (tcpdump --immediate-mode). */
+  readonly immediate: boolean;
+  /** Null where no listing was asked for. */
+  readonly listing: ListingOptions | null;
   readonly includeMetadata: boolean;
 };
 

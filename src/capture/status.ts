@@ -212,6 +212,7 @@ function waitingFor(pod: Pod): string {
 const STOP_WORDS: Record<StopReason, string> = {
   duration: 'duration reached',
   'max-size': 'size limit reached',
+  'packet-count': 'packet count reached',
   requested: 'stopped by request',
   terminated: 'pod was ended (SIGTERM)',
   interrupted: 'stopped by Ctrl-C',

@@ -1,12 +1,11 @@
 import { ClusterError } from '../errors.ts';
-import { addressFilter } from './filter.ts';
 import type { CaptureTarget } from './request.ts';
 import type { LabelSelector } from './selector.ts';
 import type { NodeFact, PodFact, Snapshot } from './snapshot.ts';
 import { type Labelled, listNames, nearest, shellWord, suggestSelector } from './suggest.ts';
 
-/** A node to capture on; `filter` narrows the capture to the target pods there and is empty for the whole node. */
-export type NodeTarget = { node: string; filter: string; pods: readonly string[] };
+/** A node to capture on; `addresses` are those of the target pods there, and empty for the whole node. */
+export type NodeTarget = { node: string; addresses: readonly string[]; pods: readonly string[] };
 
 export type Targets = { nodes: readonly NodeTarget[]; warnings: readonly string[] };
 
@@ -73,7 +72,7 @@ function linuxOnly(nodes: readonly NodeFact[], warnings: string[]): Targets {
   if (other.length > 0) warnings.push(`only Linux nodes can be captured, so these are left out: ${listNames(other)}`);
   const linux = nodes.filter((node) => node.os === 'linux').map((node) => node.name);
   if (linux.length === 0) throw new ClusterError(`no node is left to capture on: ${warnings.join('; ')}`);
-  return { nodes: linux.sort().map((node) => ({ node, filter: '', pods: [] })), warnings };
+  return { nodes: linux.sort().map((node) => ({ node, addresses: [], pods: [] })), warnings };
 }
 
 function namedPods(names: readonly string[], snapshot: Snapshot): readonly PodFact[] {
@@ -103,7 +102,7 @@ function podTargets(pods: readonly PodFact[], snapshot: Snapshot): Targets {
   const byNode = Map.groupBy(usable, (pod) => pod.node ?? '');
   const nodes = [...byNode].map(([node, there]) => ({
     node,
-    filter: addressFilter(there.flatMap((pod) => pod.addresses)),
+    addresses: [...new Set(there.flatMap((pod) => pod.addresses))].sort(),
     pods: there.map((pod) => `${pod.namespace}/${pod.name}`).sort(),
   }));
   return { nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)), warnings };

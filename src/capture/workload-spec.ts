@@ -5,7 +5,7 @@ import * as z from 'zod/mini';
  * kubelet projects into a file; the workload writes a result into its termination message. Both are JSON with a
  * version: a workload refuses a spec that it does not know, and the client says so for a result.
  */
-export const WORKLOAD_VERSION = 1;
+export const WORKLOAD_VERSION = 2;
 
 /** A termination message holds at most 4,096 bytes; the kubelet cuts the rest off. */
 export const MAX_RESULT_BYTES = 4096;
@@ -28,6 +28,30 @@ const destinationSpec = z.object({
   directory: z.string(),
 });
 
+const endpointTerm = z.object({ address: z.optional(z.string()), port: z.optional(z.number()) });
+
+/** What pktmon's filters are made of: it knows no BPF. */
+const pktmonFilter = z.object({
+  /** Addresses of the target pods; empty for the whole node. */
+  pods: z.array(z.string()),
+  include: z.array(endpointTerm),
+  exclude: z.array(endpointTerm),
+  sources: z.array(z.string()),
+  destinations: z.array(z.string()),
+});
+
+const listing = z.object({
+  resolveNames: z.boolean(),
+  resolvePorts: z.boolean(),
+  verbosity: z.enum(['', 'verbose', 'extra', 'max']),
+  data: z.enum(['', 'hex', 'hex-with-link', 'ascii', 'ascii-with-link']),
+  timestamps: z.enum(['', 'none', 'unformatted', 'delta', 'date', 'delta-since-first']),
+  linkHeader: z.boolean(),
+  quiet: z.boolean(),
+  absoluteSequence: z.boolean(),
+  verifyChecksums: z.boolean(),
+});
+
 const workloadSpec = z.object({
   version: z.literal(WORKLOAD_VERSION),
   capture: z.string(),
@@ -36,19 +60,35 @@ const workloadSpec = z.object({
   stem: z.string(),
   /** One tcpdump runs for each; `any` stands for all. */
   interfaces: z.array(z.string()),
-  /** BPF text; empty for every packet. */
+  /** What captures: tcpdump on Linux, pktmon on Windows. */
+  tool: z.enum(['tcpdump', 'pktmon']),
+  /** BPF text for tcpdump; empty for every packet, and for pktmon. */
   filter: z.string(),
+  /** The filter in the form that pktmon can be told; null for tcpdump. */
+  pktmon: z.nullable(pktmonFilter),
   /** Bytes kept of each packet; 0 for all. */
   snapLength: z.number(),
   /** Milliseconds; null for no limit. */
   durationMs: z.nullable(z.number()),
-  /** Bytes of pcap over all interfaces; null for no limit. */
+  /** Bytes of pcap over all interfaces, in each file where there is a ring; null for no limit. */
   maxBytes: z.nullable(z.number()),
+  /** Packets over all interfaces; null for no limit. */
+  packetCount: z.nullable(z.number()),
+  /** Files of a ring buffer; null for one file, which ends the capture when it is full. */
+  fileCount: z.nullable(z.number()),
+  promiscuous: z.boolean(),
+  packetBuffered: z.boolean(),
+  immediate: z.boolean(),
+  /** How `packets.txt` is printed; null for none. */
+  listing: z.nullable(listing),
   includeMetadata: z.boolean(),
   destinations: z.array(destinationSpec),
 });
 
-const stopReason = z.enum(['duration', 'max-size', 'requested', 'terminated', 'interrupted', 'tool-exited', 'error']);
+const stopReason = z.enum([
+  ...(['duration', 'max-size', 'packet-count', 'requested', 'terminated'] as const),
+  ...(['interrupted', 'tool-exited', 'error'] as const),
+]);
 
 const delivery = z.object({
   kind: z.literal('host-path'),
@@ -79,6 +119,7 @@ const workloadResult = z.object({
 export type WorkloadSpec = z.infer<typeof workloadSpec>;
 export type WorkloadResult = z.infer<typeof workloadResult>;
 export type StopReason = z.infer<typeof stopReason>;
+export type PktmonFilter = z.infer<typeof pktmonFilter>;
 export type DestinationSpec = z.infer<typeof destinationSpec>;
 export type Delivery = z.infer<typeof delivery>;
 

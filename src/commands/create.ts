@@ -13,11 +13,11 @@ import { count, failureLines, location, plural, size, span, totals } from './ren
 
 /** `capture create`: one Job per node; with --wait, until the last tarball is saved. Returns the exit code. */
 export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions): Promise<number> {
-  const { request, timeoutMs } = toCaptureRequest(flags, deps);
+  const { request, timeoutMs, warnings } = await toCaptureRequest(flags, deps);
   const cluster = await deps.connect(flags);
   const snapshot = await readSnapshot(request, cluster);
   const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: deps.now() });
-  for (const warning of plan.warnings) deps.ui.warn(warning);
+  for (const warning of [...warnings, ...plan.warnings]) deps.ui.warn(warning);
   describe(plan, request, deps);
   const startedAt = deps.now();
   await applyPlan(plan, cluster, deps.signal);

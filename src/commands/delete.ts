@@ -2,8 +2,7 @@ import { deleteCaptures } from '../capture/delete.ts';
 import type { Deps } from '../deps.ts';
 import { InterruptedError, UsageError } from '../errors.ts';
 import type { ConnectionOptions } from '../kube/cluster.ts';
-import { throwProblems } from './capture-flags.ts';
-import { Problems, parseDuration } from './flags.ts';
+import { Problems, parseDuration, throwProblems } from './flags.ts';
 import { captureNames, withCapturesThere } from './name-argument.ts';
 
 const DEFAULT_TIMEOUT = 120_000;

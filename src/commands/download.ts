@@ -9,11 +9,11 @@ import type { PodImage } from '../capture/status.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError, ClusterError, InterruptedError, messageOf } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
-import { type ImageFlags, throwProblems, toImage } from './capture-flags.ts';
-import { Problems, parseNames, parseNodePath } from './flags.ts';
+import { Problems, parseNames, parseNodePath, throwProblems } from './flags.ts';
+import { type ImageFlags, toImage } from './job-flags.ts';
 import { captureNames, capturesThere, requireNodes } from './name-argument.ts';
-import { DEFAULT_HOST_PATH, DEFAULT_HOST_PATH_BASE } from './options.ts';
 import { count, plural, size } from './render.ts';
+import { DEFAULT_HOST_PATH, DEFAULT_HOST_PATH_BASE } from './run-rows.ts';
 
 /** Nodes that are fetched from at once. */
 const NODES_AT_ONCE = 4;

@@ -2,10 +2,13 @@ import { posix } from 'node:path';
 import { Duration } from '@icholy/duration';
 import type { NodePath } from '../capture/request.ts';
 import { type LabelSelector, parseSelector } from '../capture/selector.ts';
+import { UsageError } from '../errors.ts';
 
 /** Collects what is wrong with a command line, so that everything is reported together. */
 export class Problems {
   readonly found: string[] = [];
+  /** What is not wrong, but should be known; told before anything is done. */
+  readonly warnings: string[] = [];
 
   /** Parses a flag that was given; tells its problem, and yields undefined, when it can't. */
   parse<T>(flag: string, text: string | undefined, parser: (text: string) => T | Error): T | undefined {
@@ -17,6 +20,13 @@ export class Problems {
     this.found.push(`${flag}: ${message}`);
     return undefined;
   }
+}
+
+/** Throws one UsageError that tells all problems, if there are any, and what was not done because of them. */
+export function throwProblems(problems: Problems, done = 'created'): void {
+  const { found } = problems;
+  if (found.length === 1) throw new UsageError(found[0] ?? '');
+  if (found.length > 1) throw new UsageError([`${found.length} problems, nothing was ${done}`, ...found].join('\n'));
 }
 
 /** Checked here: the library reads `5s` out of `x5s!`, and `1us` as nothing. */

@@ -1,26 +1,29 @@
 import { access, constants } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
+import { composeFilter } from '../capture/filter.ts';
 import { workloadSpec } from '../capture/plan.ts';
 import { stopReasonWords } from '../capture/status.ts';
 import type { WorkloadResult } from '../capture/workload-spec.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError } from '../errors.ts';
 import { runWorkload } from '../workload/run.ts';
-import { type SettingsFlags, throwProblems, toSettings } from './capture-flags.ts';
-import { Problems } from './flags.ts';
+import { Problems, throwProblems } from './flags.ts';
 import { count, plural, size, span } from './render.ts';
+import { type SettingsFlags, toSettings } from './settings-flags.ts';
 
 /** `capture local`: the same capture on this machine, without a cluster. Ctrl-C ends it and keeps the tarball. */
 export async function local(deps: Deps, flags: SettingsFlags & { output?: string }): Promise<number> {
   const problems = new Problems();
-  const settings = toSettings(flags, problems, deps.newId);
+  const settings = await toSettings(flags, problems, deps.newId);
   throwProblems(problems, 'captured');
+  for (const warning of problems.warnings) deps.ui.warn(warning);
   await requireTcpdump(deps.env);
   const directory = resolve(flags.output ?? '.');
   const spec = workloadSpec(settings, {
     namespace: '',
     node: nodeName(hostname()),
+    filter: composeFilter([], settings.filter),
     destinations: [{ kind: 'host-path', path: directory, directory }],
     now: deps.now(),
   });

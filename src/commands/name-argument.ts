@@ -3,7 +3,7 @@ import { listNames } from '../capture/suggest.ts';
 import { requireNames } from '../capture/targets.ts';
 import { ClusterError, UsageError } from '../errors.ts';
 import type { Cluster } from '../kube/cluster.ts';
-import { parseCaptureName } from './capture-flags.ts';
+import { parseCaptureName } from './settings-flags.ts';
 
 const HINT = 'The captures there are: kubectl retina capture list';
 

@@ -8,7 +8,12 @@ import { createInterface } from 'node:readline';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
-import { encodeSpec, type WorkloadResult, type WorkloadSpec } from '../../src/capture/workload-spec.ts';
+import {
+  encodeSpec,
+  WORKLOAD_VERSION,
+  type WorkloadResult,
+  type WorkloadSpec,
+} from '../../src/capture/workload-spec.ts';
 import type { WorkloadOutcome } from '../../src/workload/run.ts';
 
 /** Why the tests of real captures cannot run here, or undefined. */
@@ -92,16 +97,24 @@ export async function openLab(): Promise<Lab> {
 
 function specFor(directory: string): WorkloadSpec {
   return {
-    version: 1,
+    version: WORKLOAD_VERSION,
     capture: 'lt',
     namespace: 'default',
     node: 'lab',
     stem: STEM,
     interfaces: ['lo'],
+    tool: 'tcpdump',
     filter: 'udp',
+    pktmon: null,
     snapLength: 0,
     durationMs: null,
     maxBytes: null,
+    packetCount: null,
+    fileCount: null,
+    promiscuous: true,
+    packetBuffered: false,
+    immediate: false,
+    listing: null,
     includeMetadata: false,
     destinations: [{ kind: 'host-path', path: directory, directory }],
   };

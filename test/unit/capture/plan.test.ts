@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { planCapture } from '../../../src/capture/plan.ts';
 import { decodeSpec } from '../../../src/capture/workload-spec.ts';
 import type { Job } from '../../../src/kube/cluster.ts';
-import { jobOf, pod, request, START, selector, snapshot } from '../support/builders.ts';
+import { filterModel, jobOf, pod, request, START, selector, snapshot, spec } from '../support/builders.ts';
 
 const RUN = { id: 'r1', startedAt: START };
 const pods = [pod('a'), pod('b', { node: 'node2', addresses: ['10.244.2.4'] })];
@@ -39,7 +39,11 @@ suite('plan', () => {
 
   test('a pod’s addresses and the user’s filter must both hold; each node has its own', () => {
     const target = { kind: 'pod-names', names: ['a', 'b'] } as const;
-    const plan = planCapture(request({ target, filter: 'tcp or udp' }), snapshot({ pods }), RUN);
+    const plan = planCapture(
+      request({ target, filter: filterModel({ expression: 'tcp or udp' }) }),
+      snapshot({ pods }),
+      RUN,
+    );
     const filters = plan.nodes.map(({ job }) => specOf(job).filter);
     assert.deepEqual(filters, ['(ip host 10.244.1.7) and (tcp or udp)', '(ip host 10.244.2.4) and (tcp or udp)']);
     assert.deepEqual(
@@ -60,9 +64,9 @@ suite('plan', () => {
       maxBytes: null,
       includeMetadata: false,
     };
-    const spec = specOf(planCapture(request({ ...asked, name: 'x' }), snapshot(), RUN).nodes[1]?.job);
-    assert.deepEqual(spec, {
-      ...{ version: 1, capture: 'x', namespace: 'shop', node: 'node2', stem: 'x-node2-20261121101500UTC', filter: '' },
+    const told = specOf(planCapture(request({ ...asked, name: 'x' }), snapshot(), RUN).nodes[1]?.job);
+    assert.deepEqual(told, {
+      ...spec({ capture: 'x', node: 'node2', stem: 'x-node2-20261121101500UTC' }),
       ...asked,
       destinations: [{ kind: 'host-path', path: '/mnt/retina/captures', directory: '/output/host-path' }],
     });

@@ -34,8 +34,8 @@ suite('targets: nodes', () => {
     const nodes = [node('c'), node('a'), node('win', { os: 'windows' }), node('down', { ready: false })];
     const { nodes: found, warnings } = resolveTargets(allLinux, snapshot({ nodes }));
     assert.deepEqual(found, [
-      { node: 'a', filter: '', pods: [] },
-      { node: 'c', filter: '', pods: [] },
+      { node: 'a', addresses: [], pods: [] },
+      { node: 'c', addresses: [], pods: [] },
     ]);
     assert.match(warnings.join('\n'), /not Ready.*down\n.*only Linux.*win/);
   });
@@ -71,7 +71,7 @@ suite('targets: nodes', () => {
 });
 
 suite('targets: pods', () => {
-  test('by node, with the addresses of all its pods as a filter', () => {
+  test('by node, with the addresses of all its pods', () => {
     const pods = [
       pod('b', { addresses: ['10.244.1.9', 'fd00::9'] }),
       pod('a', { node: 'node2', addresses: ['10.244.2.4'] }),
@@ -80,10 +80,10 @@ suite('targets: pods', () => {
     assert.deepEqual(resolveTargets(webPods, snapshot({ pods, searched: ['shop'] })).nodes, [
       {
         node: 'node1',
-        filter: 'ip host 10.244.1.7 or ip host 10.244.1.9 or ip6 host fd00::9',
+        addresses: ['10.244.1.7', '10.244.1.9', 'fd00::9'],
         pods: ['shop/b', 'shop/c'],
       },
-      { node: 'node2', filter: 'ip host 10.244.2.4', pods: ['shop/a'] },
+      { node: 'node2', addresses: ['10.244.2.4'], pods: ['shop/a'] },
     ]);
   });
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { type CreateFlags, throwProblems, toCaptureRequest } from '../../../src/commands/capture-flags.ts';
-import { Problems } from '../../../src/commands/flags.ts';
+import { type CreateFlags, toCaptureRequest } from '../../../src/commands/capture-flags.ts';
+import { Problems, throwProblems } from '../../../src/commands/flags.ts';
 import { captureName, captureNames } from '../../../src/commands/name-argument.ts';
 import { UsageError } from '../../../src/errors.ts';
-import { request } from '../support/builders.ts';
+import { filterModel, request } from '../support/builders.ts';
 
 const context = { newId: () => 'x7k2q', env: { RETINA_AGENT_IMAGE: 'registry.example/capture:v1' } };
 
@@ -13,9 +13,9 @@ function convert(flags: CreateFlags, env: NodeJS.ProcessEnv = context.env) {
 }
 
 /** The lines of the refusal. */
-function refusal(flags: CreateFlags, env?: NodeJS.ProcessEnv): string[] {
+async function refusal(flags: CreateFlags, env?: NodeJS.ProcessEnv): Promise<string[]> {
   try {
-    convert(flags, env);
+    await convert(flags, env);
   } catch (error) {
     assert.ok(error instanceof UsageError, String(error));
     return error.message.split('\n');
@@ -24,9 +24,9 @@ function refusal(flags: CreateFlags, env?: NodeJS.ProcessEnv): string[] {
 }
 
 suite('flags to a request', () => {
-  test('nothing given: the documented defaults', () => {
-    assert.deepEqual(convert({}).request, request({ name: 'retina-capture-x7k2q' }));
-    assert.equal(convert({}).timeoutMs, 60_000 + 300_000);
+  test('nothing given: the documented defaults', async () => {
+    assert.deepEqual((await convert({})).request, request({ name: 'retina-capture-x7k2q' }));
+    assert.equal((await convert({})).timeoutMs, 60_000 + 300_000);
   });
 
   /** Flags, and the part of the request that they make. */
@@ -38,8 +38,8 @@ suite('flags to a request', () => {
     [{ maxSize: '2' }, { maxBytes: 2_000_000 }],
     [{ packetSize: '96' }, { snapLength: 96 }],
     [{ interfaces: 'eth0,lo' }, { interfaces: ['eth0', 'lo'] }],
-    [{ pcapFilter: ' tcp ' }, { filter: 'tcp' }],
-    [{ pcapFilter: ' ' }, { filter: '' }],
+    [{ pcapFilter: ' tcp ' }, { filter: filterModel({ expression: 'tcp' }) }],
+    [{ pcapFilter: ' ' }, { filter: filterModel() }],
     [{ includeMetadata: false }, { includeMetadata: false }],
     [{ nodeNames: 'b,a' }, { target: { kind: 'node-names', names: ['a', 'b'] } }],
     [{ nodeSelectors: 'a==b' }, { target: { kind: 'nodes', selector: 'a=b' } }],
@@ -59,28 +59,28 @@ suite('flags to a request', () => {
     [{ cpuLimit: '1', memoryLimit: '1Gi' }, { job: { ...request().job, cpuLimit: '1', memoryLimit: '1Gi' } }],
   ];
   for (const [flags, part] of rows) {
-    test(JSON.stringify(flags), () =>
-      assert.deepEqual(convert(flags).request, { ...request({ name: 'retina-capture-x7k2q' }), ...part }),
+    test(JSON.stringify(flags), async () =>
+      assert.deepEqual((await convert(flags)).request, { ...request({ name: 'retina-capture-x7k2q' }), ...part }),
     );
   }
 
-  test('how long to wait: as told, else the duration and five minutes, else without end', () => {
-    assert.equal(convert({ timeout: '5s' }).timeoutMs, 5000);
-    assert.equal(convert({ duration: '10s' }).timeoutMs, 310_000);
-    assert.equal(convert({ duration: '0' }).timeoutMs, null);
+  test('how long to wait: as told, else the duration and five minutes, else without end', async () => {
+    assert.equal((await convert({ timeout: '5s' })).timeoutMs, 5000);
+    assert.equal((await convert({ duration: '10s' })).timeoutMs, 310_000);
+    assert.equal((await convert({ duration: '0' })).timeoutMs, null);
   });
 
-  test('without an image in the environment, that of this version', () => {
+  test('without an image in the environment, that of this version', async () => {
     for (const env of [{}, { RETINA_AGENT_IMAGE: ' ' }]) {
-      assert.match(convert({}, env).request.job.image, /^ghcr\.io\/.*:v\d/);
+      assert.match((await convert({}, env)).request.job.image, /^ghcr\.io\/.*:v\d/);
     }
   });
 });
 
 suite('flags that are refused', () => {
-  test('one problem: one line', () => assert.deepEqual(refusal({ duration: '5' }).length, 1));
+  test('one problem: one line', async () => assert.deepEqual((await refusal({ duration: '5' })).length, 1));
 
-  test('several: a count, then each with its flag, in one message', () => {
+  test('several: a count, then each with its flag, in one message', async () => {
     const flags = { name: 'A', duration: '5', maxSize: '-1', packetSize: 'x', interfaces: 'a/b', pcapFilter: '-w' };
     const places = {
       hostPath: '/',
@@ -91,31 +91,37 @@ suite('flags that are refused', () => {
       image: 'A',
     };
     const targets = { nodeNames: 'A', podNames: '', podSelectors: '(', nodeSelectors: '=', namespaceSelectors: '!' };
-    const [head, ...problems] = refusal({ ...flags, ...places, ...targets, timeout: 'x' });
+    const [head, ...problems] = await refusal({ ...flags, ...places, ...targets, timeout: 'x' });
     assert.equal(head, '18 problems, nothing was created');
     assert.equal(problems.length, 18);
     assert.equal(new Set(problems.map((problem) => problem.split(':')[0])).size, 18);
   });
 
-  test('two kinds of target, in every combination', () => {
+  test('two kinds of target, in every combination', async () => {
     const kinds = { nodeNames: 'a', nodeSelectors: 'a=b', podNames: 'a', podSelectors: 'a=b' };
     const keys = Object.keys(kinds) as (keyof typeof kinds)[];
     for (const first of keys) {
       for (const second of keys.filter((key) => key !== first)) {
-        assert.match(refusal({ [first]: kinds[first], [second]: kinds[second] })[0] ?? '', /only one kind of target/);
+        assert.match(
+          (await refusal({ [first]: kinds[first], [second]: kinds[second] }))[0] ?? '',
+          /only one kind of target/,
+        );
       }
       const alone = { [first]: kinds[first], namespaceSelectors: 'c=d' };
-      if (first === 'podSelectors') assert.ok(convert(alone));
-      else assert.match(refusal(alone)[0] ?? '', /only one kind of target/);
+      if (first === 'podSelectors') assert.ok(await convert(alone));
+      else assert.match((await refusal(alone))[0] ?? '', /only one kind of target/);
     }
   });
 
-  test('an image in the environment that is none is told by the name of the variable', () => {
-    assert.match(refusal({}, { RETINA_AGENT_IMAGE: 'No Image' })[0] ?? '', /^RETINA_AGENT_IMAGE: "No Image" is not/);
-    assert.ok(convert({ image: 'good' }, { RETINA_AGENT_IMAGE: 'No Image' }));
+  test('an image in the environment that is none is told by the name of the variable', async () => {
+    assert.match(
+      (await refusal({}, { RETINA_AGENT_IMAGE: 'No Image' }))[0] ?? '',
+      /^RETINA_AGENT_IMAGE: "No Image" is not/,
+    );
+    assert.ok(await convert({ image: 'good' }, { RETINA_AGENT_IMAGE: 'No Image' }));
   });
 
-  test('what was not done is told in the words of the command', () => {
+  test('what was not done is told in the words of the command', async () => {
     const problems = new Problems();
     assert.doesNotThrow(() => throwProblems(problems));
     problems.found.push('a', 'b');
@@ -124,7 +130,7 @@ suite('flags that are refused', () => {
 });
 
 suite('names of captures', () => {
-  test('by argument, by flag, by both when they agree', () => {
+  test('by argument, by flag, by both when they agree', async () => {
     assert.deepEqual(captureNames(['a', 'b'], undefined), ['a', 'b']);
     assert.deepEqual(captureNames(['a', 'a'], 'b'), ['a', 'b']);
     assert.equal(captureName('a', 'a'), 'a');
@@ -133,7 +139,7 @@ suite('names of captures', () => {
     assert.equal(captureName('a.b', undefined), 'a.b');
   });
 
-  test('refused: none, two for one, and what no capture can be called', () => {
+  test('refused: none, two for one, and what no capture can be called', async () => {
     assert.throws(() => captureNames([], undefined), /no capture is named/);
     assert.throws(() => captureName('a', 'b'), /one capture can be named, not a and b/);
     for (const name of ['', '../x', '.', 'A', '-a', 'a/b', 'a'.repeat(64)]) {

@@ -1,5 +1,5 @@
 import { captureLabels } from '../../../src/capture/names.ts';
-import type { CaptureRequest, NodePath } from '../../../src/capture/request.ts';
+import type { CaptureRequest, FilterModel, NodePath } from '../../../src/capture/request.ts';
 import { type LabelSelector, parseSelector } from '../../../src/capture/selector.ts';
 import type { NodeFact, PodFact, Snapshot } from '../../../src/capture/snapshot.ts';
 import { WORKLOAD_VERSION, type WorkloadResult, type WorkloadSpec } from '../../../src/capture/workload-spec.ts';
@@ -32,10 +32,18 @@ export function snapshot(extra: Partial<Snapshot> = {}): Snapshot {
   return { namespace: 'shop', nodes: [node('node1'), node('node2')], ...none, ...extra };
 }
 
+/** A filter that lets every packet through, but for what is given. */
+export function filterModel(extra: Partial<FilterModel> = {}): FilterModel {
+  return { include: [], exclude: [], expression: '', sources: [], destinations: [], ...extra };
+}
+
+const UNLIMITED = { packetCount: null, fileCount: null, promiscuous: true, packetBuffered: false, immediate: false };
+
 /** An order for a capture of all Linux nodes. */
 export function request(extra: Partial<CaptureRequest> = {}): CaptureRequest {
   return {
-    ...{ name: 'web', filter: '', interfaces: ['any'], snapLength: 0, durationMs: 60_000, maxBytes: 100_000_000 },
+    ...{ name: 'web', filter: filterModel(), interfaces: ['any'], snapLength: 0, durationMs: 60_000 },
+    ...{ ...UNLIMITED, maxBytes: 100_000_000, listing: null },
     ...{ includeMetadata: true, target: { kind: 'nodes', selector: selector('kubernetes.io/os=linux') } },
     destinations: [{ kind: 'host-path', path: '/mnt/retina/captures' as NodePath }],
     job: {
@@ -71,7 +79,8 @@ export function spec(extra: Partial<WorkloadSpec> = {}): WorkloadSpec {
       node: 'node1',
       stem: 'web-node1-20261121101500UTC',
     },
-    ...{ interfaces: ['any'], filter: '', snapLength: 0, durationMs: 60_000, maxBytes: 100_000_000 },
+    ...{ interfaces: ['any'], tool: 'tcpdump', filter: '', pktmon: null, snapLength: 0, durationMs: 60_000 },
+    ...{ ...UNLIMITED, maxBytes: 100_000_000, listing: null },
     includeMetadata: true,
     destinations: [{ kind: 'host-path', path: '/mnt/retina/captures', directory: '/output/host-path' }],
     ...extra,

@@ -6,7 +6,7 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { after, before, suite, test } from 'node:test';
 import { captureStem } from '../../../src/capture/names.ts';
-import { encodeResult, type WorkloadResult } from '../../../src/capture/workload-spec.ts';
+import { encodeResult, WORKLOAD_VERSION, type WorkloadResult } from '../../../src/capture/workload-spec.ts';
 import { copyRange, findTarballs, sha256OfFile } from '../../../src/workload/files.ts';
 
 const STEM = captureStem('web', 'node-1', new Date('2026-11-21T10:15:00Z'));
@@ -14,7 +14,7 @@ const QUERY = { capture: 'web', node: 'node-1' };
 
 function result(changes: Partial<WorkloadResult> = {}): WorkloadResult {
   return {
-    version: 1,
+    version: WORKLOAD_VERSION,
     capture: 'web',
     node: 'node-1',
     stopReason: 'duration',

@@ -1,0 +1,43 @@
+import type { JobSettings } from '../capture/request.ts';
+import { type Problems, parseImage, parseOneOf, parseQuantity } from './flags.ts';
+import { captureImage } from './version.ts';
+
+/** What every capture requests; a limit below it is refused by the API server. */
+const LEAST_CPU = { text: '10m', value: 0.01 };
+/** Below this, the program is killed before it captures. */
+const LEAST_MEMORY = { text: '32Mi', value: 32 * 2 ** 20 };
+
+export type ImageFlags = { image?: string; imagePullPolicy?: string; imagePullSecret?: string };
+
+/** How the Jobs run, as typed; unset flags are undefined. */
+export type JobFlags = ImageFlags & {
+  jobNumLimit?: string;
+  serviceAccount?: string;
+  priorityClass?: string;
+  cpuLimit?: string;
+  memoryLimit?: string;
+  ttl?: string;
+};
+
+/** The image flags, as every command that starts pods takes them. */
+export function toImage(
+  flags: ImageFlags,
+  problems: Problems,
+  env: NodeJS.ProcessEnv,
+): Pick<JobSettings, 'image' | 'imagePullPolicy'> {
+  const policy = parseOneOf('Always', 'IfNotPresent', 'Never');
+  const source = flags.image === undefined ? 'RETINA_AGENT_IMAGE' : '--image';
+  return {
+    image: problems.parse(source, flags.image ?? captureImage(env), parseImage) ?? '',
+    imagePullPolicy: problems.parse('--image-pull-policy', flags.imagePullPolicy, policy) ?? 'IfNotPresent',
+  };
+}
+
+/** How the Jobs of a command line run. */
+export function toJobSettings(flags: JobFlags, problems: Problems, env: NodeJS.ProcessEnv): JobSettings {
+  return {
+    ...toImage(flags, problems, env),
+    cpuLimit: problems.parse('--cpu-limit', flags.cpuLimit, parseQuantity(LEAST_CPU)),
+    memoryLimit: problems.parse('--memory-limit', flags.memoryLimit, parseQuantity(LEAST_MEMORY)),
+  };
+}

@@ -1,0 +1,143 @@
+import { GROUPS, type OptionRow } from './option-row.ts';
+
+export const DEFAULT_HOST_PATH = '/mnt/retina/captures';
+export const DEFAULT_HOST_PATH_BASE = '/var/log/retina/captures';
+export const DEFAULT_S3_PATH = 'retina/captures';
+
+/** Where a store is and how to reach it: for delivery and for download. */
+export const s3Rows: readonly OptionRow[] = [
+  { group: GROUPS.where, flags: '--s3-bucket <bucket>', description: 'a bucket of S3 or of a store that speaks it' },
+  { group: GROUPS.where, flags: '--s3-region <region>', description: 'region of the bucket' },
+  { group: GROUPS.where, flags: '--s3-endpoint <url>', description: 'address of a store that is not AWS' },
+  {
+    group: GROUPS.where,
+    flags: '--s3-path <prefix>',
+    description: 'what the names of the objects begin with',
+    default: DEFAULT_S3_PATH,
+  },
+  {
+    group: GROUPS.where,
+    flags: '--s3-access-key-id <id>',
+    description: 'access key; goes into a Secret, as do the next two',
+    default: 'AWS_ACCESS_KEY_ID',
+  },
+  {
+    group: GROUPS.where,
+    flags: '--s3-secret-access-key <key>',
+    description: 'its secret',
+    default: 'AWS_SECRET_ACCESS_KEY',
+  },
+  {
+    group: GROUPS.where,
+    flags: '--s3-session-token <token>',
+    description: 'its session token',
+    default: 'AWS_SESSION_TOKEN',
+  },
+];
+
+export const destinationRows: readonly OptionRow[] = [
+  {
+    group: GROUPS.where,
+    flags: '--host-path <directory>',
+    description: 'a directory on each node',
+    default: `${DEFAULT_HOST_PATH}, if no other destination is given`,
+  },
+  {
+    group: GROUPS.where,
+    flags: '--host-path-base-dir <directory>',
+    description: 'what a relative --host-path is joined to',
+    default: DEFAULT_HOST_PATH_BASE,
+  },
+  { group: GROUPS.where, flags: '--pvc <name>', description: 'a PersistentVolumeClaim of the namespace' },
+  {
+    group: GROUPS.where,
+    flags: '--blob-upload <url>',
+    description: 'SAS URL of an Azure Blob container; goes into a Secret',
+    default: 'RETINA_BLOB_SAS_URL',
+  },
+  {
+    group: GROUPS.where,
+    flags: '--blob-secret <name>',
+    description: 'a Secret that holds the SAS URL, in place of --blob-upload',
+  },
+  ...s3Rows,
+  {
+    group: GROUPS.where,
+    flags: '--s3-secret <name>',
+    description: 'a Secret that holds the keys, in place of the three above',
+  },
+  {
+    group: GROUPS.where,
+    flags: '--cleanup-after-upload',
+    description: 'remove the Jobs and Secrets once every tarball is in a PVC, Blob or S3',
+    default: 'false',
+  },
+];
+
+export const imageRows: readonly OptionRow[] = [
+  {
+    group: GROUPS.run,
+    flags: '--image <name>',
+    description: 'the capture image',
+    default: 'RETINA_AGENT_IMAGE, else the one of this version',
+  },
+  {
+    group: GROUPS.run,
+    flags: '--image-pull-policy <policy>',
+    description: 'Always, IfNotPresent or Never',
+    default: 'IfNotPresent',
+  },
+  { group: GROUPS.run, flags: '--image-pull-secret <name>', description: 'a Secret to pull the image with' },
+];
+
+export const timeoutRow: OptionRow = {
+  group: GROUPS.run,
+  flags: '--timeout <duration>',
+  description: 'how long to wait',
+};
+
+export const captureNameRow: OptionRow = {
+  group: GROUPS.run,
+  flags: '--name <name>',
+  description: 'name of the capture',
+  default: 'retina-capture- and five random characters',
+};
+
+export const runRows: readonly OptionRow[] = [
+  captureNameRow,
+  { group: GROUPS.run, flags: '--wait', description: 'wait until the last tarball is saved', default: 'false' },
+  { group: GROUPS.run, flags: '--no-wait', description: 'return when the Jobs are created', default: 'true' },
+  { ...timeoutRow, description: 'how long to --wait', default: 'the duration and 5 minutes' },
+  {
+    group: GROUPS.run,
+    flags: '--job-num-limit <number>',
+    description: 'refuse, before anything is created, when more Jobs would be needed',
+    default: '0, which is no limit',
+  },
+  ...imageRows,
+  {
+    group: GROUPS.run,
+    flags: '--service-account <name>',
+    description: 'service account of the pods',
+    default: "the namespace's",
+  },
+  { group: GROUPS.run, flags: '--priority-class <name>', description: 'priority class of the pods' },
+  {
+    group: GROUPS.run,
+    flags: '--cpu-limit <quantity>',
+    description: 'CPU limit of each capture; a low one loses packets',
+    default: 'none',
+  },
+  {
+    group: GROUPS.run,
+    flags: '--memory-limit <quantity>',
+    description: 'memory limit of each capture',
+    default: 'none',
+  },
+  {
+    group: GROUPS.run,
+    flags: '--ttl <duration>',
+    description: 'remove the Jobs so long after they have ended',
+    default: 'they stay',
+  },
+];
