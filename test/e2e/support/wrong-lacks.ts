@@ -53,7 +53,7 @@ const rows: readonly (readonly [what: string, args: readonly string[], message: 
   [
     'pods that have no node',
     create('--pod-selectors', 'app=web'),
-    /no pod is left to capture: .*has no node yet/,
+    /no pod is left to capture: left out, without a node yet: pods e2e-wrong\/web-1/,
     /kubectl get pods -n e2e-wrong/,
   ],
   [
