@@ -34,8 +34,8 @@ export function noPod(target: PodTarget, snapshot: Snapshot): ClusterError {
 export function noPodAtAll(snapshot: Snapshot): ClusterError {
   return (
     noNamespace(snapshot) ??
-    new ClusterError(`there are no pods in ${placeOf(snapshot.searched)}`, {
-      hint: 'Is -n right? Where pods are: kubectl get pods -A',
+    new ClusterError(`there are no pods in ${placeOf(snapshot.searched)}, those of captures aside`, {
+      hint: snapshot.searched === undefined ? undefined : 'Is -n right? Where pods are: kubectl get pods -A',
     })
   );
 }

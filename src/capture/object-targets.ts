@@ -63,7 +63,8 @@ function factsOf(missing: readonly Missing[], namespace: string): string[] {
     const { plural } = TARGET_KINDS[kind];
     const where = kind === 'node' ? '' : ` in namespace ${namespace}`;
     if (names === undefined) return `To see what is there takes the right to list ${plural}${where}.`;
-    return names.length > 0 ? `${heading(kind)}: ${listNames(names)}` : `There are no ${plural}${where} at all.`;
+    if (names.length > 0) return `${heading(kind)}: ${listNames(names)}`;
+    return `There are no ${plural}${where}${kind === 'pod' ? ', those of captures aside' : ' at all'}.`;
   });
 }
 

@@ -1,6 +1,7 @@
 import { ClusterError } from '../errors.ts';
 import type { Cluster, Job, Pod } from '../kube/cluster.ts';
 import { type PodFact, podFact } from './facts.ts';
+import { isOurs } from './names.ts';
 import { selectorOf } from './selector.ts';
 import { TARGET_KINDS, type TargetKind, type TargetObject } from './target-kinds.ts';
 
@@ -37,7 +38,7 @@ export async function readObjects(objects: readonly TargetObject[], cluster: Rea
 
 function namedPod(object: TargetObject, pods: readonly Pod[]): FoundObject {
   const own = pods.filter((pod) => pod.metadata?.name === object.name);
-  const instead = own.length > 0 ? null : namesOf(pods);
+  const instead = own.length > 0 ? null : namesOf(pods.filter((pod) => !isOurs(pod)));
   return { object, instead, pods: own.map(podFact), strangers: [] };
 }
 

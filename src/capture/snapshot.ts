@@ -1,7 +1,7 @@
 import { ClusterError } from '../errors.ts';
 import type { Cluster, Job } from '../kube/cluster.ts';
 import { type NodeFact, nodeFact, type PodFact, podFact } from './facts.ts';
-import { captureSelector, LABEL_APP } from './names.ts';
+import { captureSelector, isOurs } from './names.ts';
 import { type Lack, readLacks } from './read-lacks.ts';
 import { type FoundObject, readObjects } from './read-objects.ts';
 import type { CaptureRequest, CaptureTarget } from './request.ts';
@@ -66,7 +66,8 @@ async function labelled(
   namespace?: string,
 ): Promise<Labelled[]> {
   const objects = await cluster.list(kind, { namespace });
-  return objects.map(({ metadata }) => ({ name: metadata?.name ?? '', labels: metadata?.labels ?? {} }));
+  const others = objects.filter((object) => !isOurs(object));
+  return others.map(({ metadata }) => ({ name: metadata?.name ?? '', labels: metadata?.labels ?? {} }));
 }
 
 /** Hints are told to those who may read what they need. */
@@ -124,6 +125,6 @@ async function podsOf(
   // The pods of captures and downloads are no target of a selector: they would be captured in place of the traffic.
   return lists
     .flat()
-    .filter((pod) => pod.metadata?.labels?.[LABEL_APP] === undefined)
+    .filter((pod) => !isOurs(pod))
     .map(podFact);
 }

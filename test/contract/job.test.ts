@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import { buildDownloadJob } from '../../src/capture/download-job.ts';
 import { buildJob } from '../../src/capture/job.ts';
 import { captureStem, tarballName } from '../../src/capture/names.ts';
 import { planCapture } from '../../src/capture/plan.ts';
-import type { JobSettings } from '../../src/capture/request.ts';
+import type { JobSettings, NodePath } from '../../src/capture/request.ts';
 import { decodeSpec } from '../../src/capture/workload-spec.ts';
 import { request, START, snapshot, spec } from '../unit/support/builders.ts';
 
@@ -120,6 +121,15 @@ suite('what others rely on', () => {
       ['Exists NoSchedule', 'Exists NoExecute'],
     );
   });
+});
+
+test('the Job of a download pulls with the secrets of the capture', () => {
+  const image = { image: 'a/b:c', imagePullPolicy: 'Always', imagePullSecrets: ['pull'] };
+  const order = { capture: 'web', namespace: 'shop', node: 'node1', hostPath: '/x' as NodePath, id: 'x' };
+  const made = buildDownloadJob({ ...order, image }).spec?.template?.spec;
+  assert.deepEqual(made?.imagePullSecrets, [{ name: 'pull' }]);
+  const without = buildDownloadJob({ ...order, image: { ...image, imagePullSecrets: [] } });
+  assert.equal(without.spec?.template?.spec?.imagePullSecrets, undefined);
 });
 
 suite('the Job of a Windows node', () => {

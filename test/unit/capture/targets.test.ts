@@ -165,7 +165,7 @@ suite('targets: pods', () => {
     assert.match(refusal(webPods, empty), /^there is no namespace shop\nDid you mean: -n shops$/);
     assert.match(refusal({ kind: 'pod-names', names: ['a'] }, empty), /^there is no namespace shop\n/);
     const unread = snapshot({ searched: ['shop'], others: { pods: [] } });
-    assert.match(refusal(webPods, unread), /^there are no pods in namespace shop\n/);
+    assert.match(refusal(webPods, unread), /^there are no pods in namespace shop, .*\n/);
     const none = snapshot({ searched: [], others: { pods: [], namespaces } });
     const told = refusal({ ...webPods, namespaces: selector('team=b') }, none);
     assert.match(
