@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import { TARGET_WORDS } from './commands/capture-rows.ts';
 import type { OptionRow } from './commands/option-row.ts';
 import {
   createRows,
@@ -44,9 +45,11 @@ export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
 }
 
 function addCaptureCommands(capture: Command, deps: Deps, end: (code: number) => void): void {
-  leaf(capture, 'create', 'start a capture: one Job on each node', createRows).action(async (flags: Flags) =>
-    end(await (await import('./commands/create.ts')).create(deps, flags)),
-  );
+  leaf(capture, 'create', 'start a capture: one Job on each node', createRows)
+    .argument('[targets...]', `KIND/NAME, or KIND NAME…: ${TARGET_WORDS}`)
+    .action(async (targets: string[], flags: Flags) =>
+      end(await (await import('./commands/create.ts')).create(deps, { ...flags, targets })),
+    );
   leaf(capture, 'list', 'the captures and their state', listRows).action(async (flags: Flags) =>
     end(await (await import('./commands/list.ts')).list(deps, flags)),
   );

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Job } from '../kube/cluster.ts';
-import { nodeAffinity, TOLERATIONS } from './job.ts';
+import { nodeAffinity, pullSecrets, TOLERATIONS } from './job.ts';
 import { ANNOTATION_NODE, APP_DOWNLOAD, CONTAINER_DOWNLOAD, LABEL_APP, LABEL_DOWNLOAD_OF } from './names.ts';
 import type { NodePath } from './request.ts';
 import type { PodImage } from './status.ts';
@@ -45,7 +45,7 @@ export function buildDownloadJob(order: DownloadJob): Job {
           terminationGracePeriodSeconds: 1,
           tolerations: TOLERATIONS,
           affinity: nodeAffinity(order.node),
-          ...pullSecrets(order.image),
+          ...pullSecrets(order.image.imagePullSecrets),
           securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
           containers: [
             {
@@ -71,10 +71,6 @@ export function buildDownloadJob(order: DownloadJob): Job {
       },
     },
   };
-}
-
-function pullSecrets({ imagePullSecrets }: PodImage) {
-  return imagePullSecrets.length === 0 ? {} : { imagePullSecrets: imagePullSecrets.map((name) => ({ name })) };
 }
 
 function downloadJobName(order: DownloadJob): string {

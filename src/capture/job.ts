@@ -26,6 +26,14 @@ export const TOLERATIONS = [
   { operator: 'Exists', effect: 'NoExecute' },
 ];
 
+/**
+ * A container's first process ignores the signals that it has no handler for yet: a pod that was deleted while it
+ * started would capture to its end. With the sandbox's as the first process, it dies.
+ */
+const LINUX_POD = { shareProcessNamespace: true };
+/** A container on Windows reaches the network of its node only as a process of the node itself. */
+const HOST_PROCESS = { hostProcess: true, runAsUserName: 'NT AUTHORITY\\SYSTEM' };
+
 type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
 type Container = PodSpec['containers'][number];
 
@@ -43,6 +51,7 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
     },
     spec: {
       backoffLimit: 0,
+      ...(settings.ttlSeconds === undefined ? {} : { ttlSecondsAfterFinished: settings.ttlSeconds }),
       template: {
         metadata: { labels, annotations: podAnnotations(spec, run.startedAt) },
         spec: podSpec(spec, settings),
@@ -51,20 +60,19 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
   };
 }
 
-/** A pod on the host's network with no more rights than tcpdump needs. */
+/** A pod on the host's network with no more rights than its tool needs: on Windows, pktmon needs those of the system. */
 function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
+  const windows = spec.tool === 'pktmon';
   return {
     hostNetwork: true,
     restartPolicy: 'Never',
-    automountServiceAccountToken: false,
+    ...identity(settings),
     enableServiceLinks: false,
     terminationGracePeriodSeconds: GRACE_SECONDS,
-    // A container's first process ignores the signals that it has no handler for yet: a pod that was deleted while
-    // it started would capture to its end. With the sandbox's as the first process, it dies.
-    shareProcessNamespace: true,
+    ...(windows ? { os: { name: 'windows' } } : LINUX_POD),
     tolerations: TOLERATIONS,
     affinity: nodeAffinity(spec.node),
-    securityContext: { seccompProfile: { type: 'RuntimeDefault' } },
+    securityContext: windows ? { windowsOptions: HOST_PROCESS } : { seccompProfile: { type: 'RuntimeDefault' } },
     containers: [
       {
         name: CONTAINER_CAPTURE,
@@ -72,7 +80,7 @@ function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
         imagePullPolicy: settings.imagePullPolicy,
         args: ['workload'],
         terminationMessagePolicy: 'FallbackToLogsOnError',
-        securityContext: captureSecurity(),
+        ...(windows ? {} : { securityContext: captureSecurity() }),
         resources: resources(settings),
         volumeMounts: [
           { name: PODINFO_VOLUME, mountPath: PODINFO_DIRECTORY, readOnly: true },
@@ -88,6 +96,22 @@ function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
       })),
     ],
   };
+}
+
+/** Who the pod is and what it may pull and displace: nobody that could ask the API server anything. */
+function identity(settings: JobSettings): Partial<PodSpec> {
+  const { imagePullSecrets, serviceAccount, priorityClass } = settings;
+  return {
+    automountServiceAccountToken: false,
+    ...(serviceAccount === undefined ? {} : { serviceAccountName: serviceAccount }),
+    ...(priorityClass === undefined ? {} : { priorityClassName: priorityClass }),
+    ...pullSecrets(imagePullSecrets),
+  };
+}
+
+/** Secrets to pull images with, as a part of a pod; nothing where there are none. */
+export function pullSecrets(names: readonly string[]): Pick<PodSpec, 'imagePullSecrets'> {
+  return names.length === 0 ? {} : { imagePullSecrets: names.map((name) => ({ name })) };
 }
 
 /** Exactly this node, by its name: the hostname label differs from it on some clouds. */

@@ -84,6 +84,11 @@ export function captureSelector(capture?: string): string {
   return capture === undefined ? app : `${app},${LABEL_CAPTURE}=${capture}`;
 }
 
+/** Whether an object is one of ours by its labels: a capture's or a download's. */
+export function isOurs(object: { metadata?: { labels?: Readonly<Record<string, string>> } }): boolean {
+  return object.metadata?.labels?.[LABEL_APP] !== undefined;
+}
+
 /** The labels of every object of a capture. */
 export function captureLabels(capture: string): Record<string, string> {
   return { [LABEL_APP]: APP_CAPTURE, [LABEL_CAPTURE]: capture };

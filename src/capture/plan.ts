@@ -3,10 +3,12 @@ import type { Job } from '../kube/cluster.ts';
 import { composeFilter } from './filter.ts';
 import { buildJob } from './job.ts';
 import { captureStem, tarballName } from './names.ts';
-import type { CaptureRequest, CaptureSettings, Destination } from './request.ts';
+import type { NodeTarget } from './node-targets.ts';
+import type { CaptureRequest, CaptureSettings, Destination, FilterModel } from './request.ts';
 import type { Snapshot } from './snapshot.ts';
-import { type NodeTarget, resolveTargets } from './targets.ts';
-import { type DestinationSpec, WORKLOAD_VERSION, type WorkloadSpec } from './workload-spec.ts';
+import { listNames, nearest } from './suggest.ts';
+import { resolveTargets } from './targets.ts';
+import { type DestinationSpec, type PktmonFilter, WORKLOAD_VERSION, type WorkloadSpec } from './workload-spec.ts';
 
 /** Where the pod sees the node's directory. */
 const HOST_PATH_MOUNT = '/output/host-path';
@@ -33,15 +35,69 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
       hint: `Choose another --name, or remove it: kubectl retina capture delete ${request.name} -n ${snapshot.namespace}`,
     });
   }
+  requireNoLack(snapshot);
   const targets = resolveTargets(request.target, snapshot);
+  requireNoExpression(targets.nodes, request.filter.expression);
+  requireFewJobs(targets.nodes.length, request.job.maxJobs);
   const nodes = targets.nodes.map((target) => planNode(request, snapshot.namespace, target, run));
   return { runId: run.id, name: request.name, namespace: snapshot.namespace, nodes, warnings: targets.warnings };
 }
 
+function requireNoLack({ lacks, namespace }: Snapshot): void {
+  const [lack] = lacks;
+  if (lack === undefined) return;
+  const { what, name, instead } = lack;
+  const place = what === 'service account' ? ` in namespace ${namespace}` : '';
+  const meant = nearest(name, instead);
+  throw new ClusterError(`there is no ${what} ${name}${place}: no pod of the capture could be created`, {
+    hint: `There: ${listNames(instead) || 'none'}${meant === undefined ? '' : `\nDid you mean: ${meant}`}`,
+  });
+}
+
+function requireFewJobs(needed: number, limit: number | null): void {
+  if (limit === null || needed <= limit) return;
+  throw new ClusterError(`this capture needs ${needed} Jobs, one for each node; --job-num-limit allows ${limit}`, {
+    hint: 'Aim at fewer nodes or pods, or raise the limit: nothing was created.',
+  });
+}
+
+/** pktmon knows no BPF: an expression would be left out in silence, and the capture be wider than it was told to be. */
+function requireNoExpression(nodes: readonly NodeTarget[], expression: string): void {
+  const windows = nodes.filter(({ os }) => os === 'windows').map(({ node }) => node);
+  if (windows.length === 0 || expression === '') return;
+  throw new ClusterError(
+    `--pcap-filter cannot be used on Windows nodes, whose pktmon knows no BPF: ${listNames(windows)}`,
+    {
+      hint: 'Use --include-filter, --exclude-filter, --source-ips, --destination-ips, or leave those nodes out.',
+    },
+  );
+}
+
+function pktmonFilter(
+  { addresses }: NodeTarget,
+  { include, exclude, sources, destinations }: FilterModel,
+): PktmonFilter {
+  return {
+    pods: [...addresses],
+    include: [...include],
+    exclude: [...exclude],
+    sources: [...sources],
+    destinations: [...destinations],
+  };
+}
+
 function planNode(request: CaptureRequest, namespace: string, target: NodeTarget, run: Run): PlannedNode {
-  const filter = composeFilter(target.addresses, request.filter);
+  const pktmon = target.os === 'windows' ? pktmonFilter(target, request.filter) : null;
+  const filter = pktmon === null ? composeFilter(target.addresses, request.filter) : '';
   const destinations = request.destinations.map(mountedDestination);
-  const spec = workloadSpec(request, { namespace, node: target.node, filter, destinations, now: run.startedAt });
+  const spec = workloadSpec(request, {
+    namespace,
+    node: target.node,
+    filter,
+    pktmon,
+    destinations,
+    now: run.startedAt,
+  });
   return {
     node: target.node,
     job: buildJob(spec, request.job, run),
@@ -58,7 +114,14 @@ function mountedDestination(destination: Destination): DestinationSpec {
 /** The workload's instructions on one machine: a node, or this one for a local capture. */
 export function workloadSpec(
   settings: CaptureSettings,
-  place: { namespace: string; node: string; filter: string; destinations: readonly DestinationSpec[]; now: Date },
+  place: {
+    namespace: string;
+    node: string;
+    filter: string;
+    pktmon: PktmonFilter | null;
+    destinations: readonly DestinationSpec[];
+    now: Date;
+  },
 ): WorkloadSpec {
   return {
     version: WORKLOAD_VERSION,
@@ -67,9 +130,9 @@ export function workloadSpec(
     node: place.node,
     stem: captureStem(settings.name, place.node, place.now),
     interfaces: [...settings.interfaces],
-    tool: 'tcpdump',
+    tool: place.pktmon === null ? 'tcpdump' : 'pktmon',
     filter: place.filter,
-    pktmon: null,
+    pktmon: place.pktmon,
     snapLength: settings.snapLength,
     durationMs: settings.durationMs,
     maxBytes: settings.maxBytes,

@@ -1,4 +1,5 @@
 import type { LabelSelector } from './selector.ts';
+import type { TargetObject } from './target-kinds.ts';
 
 /** A path on a node; never to be mixed up with one on this machine. */
 export type NodePath = string & { readonly __brand: 'NodePath' };
@@ -7,7 +8,9 @@ export type CaptureTarget =
   | { kind: 'nodes'; selector: LabelSelector }
   | { kind: 'node-names'; names: readonly string[] }
   | { kind: 'pods'; selector: LabelSelector | undefined; namespaces: LabelSelector | undefined }
-  | { kind: 'pod-names'; names: readonly string[] };
+  | { kind: 'pods-anywhere'; selector: LabelSelector | undefined }
+  | { kind: 'pod-names'; names: readonly string[] }
+  | { kind: 'objects'; objects: readonly TargetObject[] };
 
 export type Destination = { kind: 'host-path'; path: NodePath };
 
@@ -70,6 +73,13 @@ export type CaptureSettings = {
 export type JobSettings = {
   readonly image: string;
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  readonly imagePullSecrets: readonly string[];
+  readonly serviceAccount: string | undefined;
+  readonly priorityClass: string | undefined;
+  /** Jobs that a capture may have at most; null for no limit. */
+  readonly maxJobs: number | null;
+  /** Seconds after which an ended Job is removed; undefined for never. */
+  readonly ttlSeconds: number | undefined;
   readonly cpuLimit: string | undefined;
   readonly memoryLimit: string | undefined;
 };

@@ -42,6 +42,27 @@ export function renderSelector(terms: readonly SelectorTerm[]): LabelSelector {
   return terms.map(renderTerm).join(',') as LabelSelector;
 }
 
+const OPERATORS: Readonly<Record<string, SelectorTerm['operator']>> = {
+  In: 'in',
+  NotIn: 'notin',
+  Exists: 'exists',
+  DoesNotExist: 'absent',
+};
+
+/** The selector of a controller, as its object holds it, in the form that the API server takes for a list. */
+export function selectorOf(object: {
+  matchLabels?: Readonly<Record<string, string>>;
+  matchExpressions?: readonly { key: string; operator: string; values?: readonly string[] }[];
+}): LabelSelector {
+  const labels = Object.entries(object.matchLabels ?? {}).map(
+    ([key, value]): SelectorTerm => ({ key, operator: '=', values: [value] }),
+  );
+  const expressions = (object.matchExpressions ?? []).map(
+    ({ key, operator, values = [] }): SelectorTerm => ({ key, operator: OPERATORS[operator] ?? 'exists', values }),
+  );
+  return renderSelector([...labels, ...expressions]);
+}
+
 /** Whether labels fulfil a term, as the API server judges it: an absent label fulfils `!=` and `notin`. */
 export function fulfils(labels: Readonly<Record<string, string>>, term: SelectorTerm): boolean {
   const value = labels[term.key];

@@ -1,22 +1,11 @@
 import { ClusterError } from '../errors.ts';
-import type { Cluster, Job, KubeNode, Pod } from '../kube/cluster.ts';
-import { captureSelector } from './names.ts';
+import type { Cluster, Job } from '../kube/cluster.ts';
+import { type NodeFact, nodeFact, type PodFact, podFact } from './facts.ts';
+import { captureSelector, isOurs } from './names.ts';
+import { type Lack, readLacks } from './read-lacks.ts';
+import { type FoundObject, readObjects } from './read-objects.ts';
 import type { CaptureRequest, CaptureTarget } from './request.ts';
 import type { Labelled } from './suggest.ts';
-
-/** What planning needs to know of a node. */
-export type NodeFact = { name: string; os: string; ready: boolean };
-
-/** What planning needs to know of a pod. */
-export type PodFact = {
-  namespace: string;
-  name: string;
-  node: string | undefined;
-  phase: string;
-  addresses: readonly string[];
-  hostNetwork: boolean;
-  labels: Readonly<Record<string, string>>;
-};
 
 /** What is there instead of what a selector asked for; undefined where it was not looked at or may not be. */
 export type Others = {
@@ -32,33 +21,42 @@ export type Snapshot = {
   readonly nodes: readonly NodeFact[] | undefined;
   /** The pods that the target can mean; empty where nodes are the target. */
   readonly pods: readonly PodFact[];
-  /** The namespaces in which pods were looked for. */
-  readonly searched: readonly string[];
+  /** The namespaces in which pods were looked for; undefined for all. */
+  readonly searched: readonly string[] | undefined;
+  /** The objects that the target names; empty where it names none. */
+  readonly objects: readonly FoundObject[];
   /** Where the target's selector matches nothing, what it could have meant; empty otherwise. For the error's hint. */
   readonly others: Others;
+  /** What the settings of the Jobs name, and is not there. */
+  readonly lacks: readonly Lack[];
   /** Jobs of captures with the name that was asked for. */
   readonly sameName: readonly Job[];
 };
 
 /** Reads everything that planning a capture needs, once, in parallel. */
 export async function readSnapshot(request: CaptureRequest, cluster: Cluster): Promise<Snapshot> {
-  const [nodes, found, sameName] = await Promise.all([
-    readNodes(request.target, cluster),
-    readPods(request.target, cluster),
+  const { target } = request;
+  const [nodes, found, objects, lacks, sameName] = await Promise.all([
+    readNodes(target, cluster),
+    readPods(target, cluster),
+    readObjects(target.kind === 'objects' ? target.objects : [], cluster),
+    readLacks(request.job, cluster),
     cluster.list('jobs', { namespace: cluster.namespace, labels: captureSelector(request.name) }),
   ]);
-  const others = await readOthers(request.target, cluster, { nodes, ...found });
-  return { namespace: cluster.namespace, nodes, pods: found.pods, searched: found.searched, others, sameName };
+  const others = await readOthers(target, cluster, { nodes, objects, ...found });
+  return { namespace: cluster.namespace, nodes, ...found, objects, others, lacks, sameName };
 }
 
-type Found = { nodes: readonly NodeFact[] | undefined; pods: readonly PodFact[]; searched: readonly string[] };
+type Found = Pick<Snapshot, 'nodes' | 'pods' | 'searched' | 'objects'>;
 
 /** Reads what a selector that matched nothing could have meant; nothing otherwise. */
 async function readOthers(target: CaptureTarget, cluster: Cluster, found: Found): Promise<Others> {
   if (target.kind === 'nodes') return found.nodes?.length === 0 ? { nodes: await labelled(cluster, 'nodes') } : {};
   if (target.kind === 'node-names' || found.pods.length > 0) return {};
+  if (target.kind === 'objects' && found.objects.every(({ instead }) => instead === null)) return {};
   const namespaces = await labelled(cluster, 'namespaces').catch(forbiddenIsUnknown);
-  const lists = await Promise.all(found.searched.map((namespace) => labelled(cluster, 'pods', namespace)));
+  const places = target.kind === 'objects' ? [] : (found.searched ?? [undefined]);
+  const lists = await Promise.all(places.map((namespace) => labelled(cluster, 'pods', namespace)));
   return { pods: lists.flat(), ...(namespaces === undefined ? {} : { namespaces }) };
 }
 
@@ -68,7 +66,8 @@ async function labelled(
   namespace?: string,
 ): Promise<Labelled[]> {
   const objects = await cluster.list(kind, { namespace });
-  return objects.map(({ metadata }) => ({ name: metadata?.name ?? '', labels: metadata?.labels ?? {} }));
+  const others = objects.filter((object) => !isOurs(object));
+  return others.map(({ metadata }) => ({ name: metadata?.name ?? '', labels: metadata?.labels ?? {} }));
 }
 
 /** Hints are told to those who may read what they need. */
@@ -84,16 +83,25 @@ async function readNodes(target: CaptureTarget, cluster: Cluster): Promise<NodeF
   } catch (error) {
     // Whoever has rights in one namespace only can still capture its pods: their nodes are named in them.
     const forbidden = error instanceof ClusterError && error.status === 403;
-    if (forbidden && (target.kind === 'pods' || target.kind === 'pod-names')) return undefined;
+    if (forbidden && !needsNodes(target)) return undefined;
     throw error;
   }
 }
 
-async function readPods(target: CaptureTarget, cluster: Cluster): Promise<{ pods: PodFact[]; searched: string[] }> {
+function needsNodes(target: CaptureTarget): boolean {
+  if (target.kind === 'objects') return target.objects.some(({ kind }) => kind === 'node');
+  return target.kind === 'nodes' || target.kind === 'node-names';
+}
+
+async function readPods(target: CaptureTarget, cluster: Cluster): Promise<Pick<Found, 'pods' | 'searched'>> {
   switch (target.kind) {
     case 'nodes':
     case 'node-names':
       return { pods: [], searched: [] };
+    case 'objects':
+      return { pods: [], searched: [cluster.namespace] };
+    case 'pods-anywhere':
+      return { pods: await podsOf(cluster, [undefined], target.selector), searched: undefined };
     case 'pod-names':
       return { pods: await podsOf(cluster, [cluster.namespace], undefined), searched: [cluster.namespace] };
     case 'pods': {
@@ -108,28 +116,15 @@ async function readPods(target: CaptureTarget, cluster: Cluster): Promise<{ pods
   }
 }
 
-async function podsOf(cluster: Cluster, namespaces: readonly string[], labels: string | undefined): Promise<PodFact[]> {
+async function podsOf(
+  cluster: Cluster,
+  namespaces: readonly (string | undefined)[],
+  labels: string | undefined,
+): Promise<PodFact[]> {
   const lists = await Promise.all(namespaces.map((namespace) => cluster.list('pods', { namespace, labels })));
-  return lists.flat().map(podFact);
-}
-
-function nodeFact(node: KubeNode): NodeFact {
-  return {
-    name: node.metadata?.name ?? '',
-    os: node.status?.nodeInfo?.operatingSystem ?? node.metadata?.labels?.['kubernetes.io/os'] ?? 'linux',
-    ready: (node.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True'),
-  };
-}
-
-function podFact(pod: Pod): PodFact {
-  const listed = (pod.status?.podIPs ?? []).map((entry) => entry.ip ?? '').filter((ip) => ip !== '');
-  return {
-    namespace: pod.metadata?.namespace ?? '',
-    name: pod.metadata?.name ?? '',
-    node: pod.spec?.nodeName,
-    phase: pod.status?.phase ?? 'Pending',
-    addresses: listed.length > 0 ? listed : pod.status?.podIP ? [pod.status.podIP] : [],
-    hostNetwork: pod.spec?.hostNetwork ?? false,
-    labels: pod.metadata?.labels ?? {},
-  };
+  // The pods of captures and downloads are no target of a selector: they would be captured in place of the traffic.
+  return lists
+    .flat()
+    .filter((pod) => !isOurs(pod))
+    .map(podFact);
 }

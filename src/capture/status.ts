@@ -174,7 +174,7 @@ function jobTells(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]):
   }
   if (condition('Complete') !== undefined) return { phase: 'completed' };
   if (pod === undefined) {
-    return refused(events);
+    return refused(job, events);
   }
   const running = pod.status?.containerStatuses?.some((status) => status.state?.running !== undefined);
   if (running === true) return { phase: 'capturing', problem: notReady(pod) };
@@ -182,19 +182,28 @@ function jobTells(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]):
 }
 
 /** What the events tell of a Job whose pod is not there. */
-function refused(events: readonly KubeEvent[]): Told {
+function refused(job: Job, events: readonly KubeEvent[]): Told {
   const refusal = events.find((event) => event.reason === 'FailedCreate')?.message;
   if (refusal === undefined) return { phase: 'waiting', problem: 'its pod is not there yet' };
   // Anything else (a webhook that did not answer) goes away by itself, as does the lack of a new namespace's account.
-  const denied = /is forbidden|denied/.test(refusal) && !/error looking up service account/.test(refusal);
+  const young = job.spec?.template?.spec?.serviceAccountName === undefined && NO_ACCOUNT.test(refusal);
+  const denied = /is forbidden|denied/.test(refusal) && !young;
   if (!denied) return { phase: 'waiting', problem: `its pod is not there yet: ${refusal}` };
   return { phase: 'failed', mayStart: true, problem: `its pod was refused: ${refusal}`, hint: refusalHint(refusal) };
 }
 
-function refusalHint(refusal: string): string {
-  return /exceeded quota/.test(refusal)
-    ? 'Raise the quota, or free some of it: kubectl describe quota'
-    : 'A capture needs hostNetwork, hostPath, NET_ADMIN and NET_RAW: use a namespace that admits privileged pods.';
+const NO_ACCOUNT = /error looking up service account/;
+
+/** What to do about a refusal; what is not known is most often Pod Security. */
+const REFUSAL_HINTS: readonly (readonly [RegExp, string])[] = [
+  [/exceeded quota/, 'Raise the quota, or free some of it: kubectl describe quota'],
+  [NO_ACCOUNT, 'Is --service-account right? There are: kubectl get serviceaccounts'],
+  [/no PriorityClass with name/, 'Is --priority-class right? There are: kubectl get priorityclasses'],
+  [/./, 'A capture needs hostNetwork, hostPath, NET_ADMIN and NET_RAW: use a namespace that admits privileged pods.'],
+];
+
+function refusalHint(refusal: string): string | undefined {
+  return REFUSAL_HINTS.find(([pattern]) => pattern.test(refusal))?.[1];
 }
 
 /** A pod without probes is Ready while it runs, unless its node no longer answers. */

@@ -1,7 +1,7 @@
 import { CaptureError } from '../errors.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { followCapture } from './observe.ts';
-import { type CaptureSummary, isFinal } from './status.ts';
+import { type CaptureSummary, isFinal, type NodeStatus } from './status.ts';
 
 /**
  * Watches a capture until every node is done or can no longer succeed, and returns how it ended. A capture that
@@ -16,15 +16,16 @@ export async function waitForCapture(
   const timer = options.timeoutMs === null ? undefined : setTimeout(() => limit.abort(), options.timeoutMs);
   let last: CaptureSummary | undefined;
   let vanished = false;
+  const ended = new Map<string, NodeStatus>();
   try {
     await followCapture(cluster, name, AbortSignal.any([options.signal, limit.signal]), (capture) => {
       if (capture === undefined) {
         vanished = last !== undefined;
         return vanished;
       }
-      last = capture;
-      options.progress(capture);
-      return capture.nodes.every(isFinal);
+      last = withEnded(capture, ended);
+      options.progress(last);
+      return last.nodes.every(isFinal);
     });
   } finally {
     clearTimeout(timer);
@@ -37,6 +38,18 @@ export async function waitForCapture(
   }
   if (limit.signal.aborted) throw timeoutError(last, options.timeoutMs ?? 0);
   return last;
+}
+
+/** A Job with a time to live goes while others still run: what its node told stays. */
+function withEnded(capture: CaptureSummary, ended: Map<string, NodeStatus>): CaptureSummary {
+  for (const node of capture.nodes) {
+    if (isFinal(node)) ended.set(node.job, node);
+    else ended.delete(node.job);
+  }
+  const there = new Set(capture.nodes.map(({ job }) => job));
+  const gone = [...ended.values()].filter(({ job }) => !there.has(job));
+  if (gone.length === 0) return capture;
+  return { ...capture, nodes: [...capture.nodes, ...gone].sort((a, b) => (a.node < b.node ? -1 : 1)) };
 }
 
 function timeoutError(capture: CaptureSummary, timeoutMs: number): CaptureError {

@@ -4,6 +4,9 @@ export const DEFAULT_DURATION = '1m';
 export const DEFAULT_MAX_SIZE = '100';
 export const DEFAULT_NODE_SELECTOR = 'kubernetes.io/os=linux';
 
+/** The kinds that arguments may name, in their usual spelling. */
+export const TARGET_WORDS = 'pod, deploy, sts, ds, rs, job, cronjob, svc, node';
+
 export const targetRows: readonly OptionRow[] = [
   {
     group: GROUPS.target,

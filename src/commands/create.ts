@@ -29,21 +29,31 @@ export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions)
 }
 
 function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps): void {
-  const pods = plan.nodes.reduce((total, node) => total + node.pods.length, 0);
-  const what =
-    pods > 0 ? `${plural(pods, 'pod')} on ${plural(plan.nodes.length, 'node')}` : plural(plan.nodes.length, 'node');
   const limits = [
     request.durationMs === null ? [] : [`for ${span(request.durationMs)}`],
     request.maxBytes === null ? [] : [`up to ${size(request.maxBytes)} a node`],
   ].flat();
   const until = limits.length > 0 ? limits.join(' or ') : 'until it is stopped';
-  deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${what}, ${until}`);
+  deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${aim(plan)}, ${until}`);
   for (const [filter, nodes] of Map.groupBy(plan.nodes, (node) => node.filter)) {
     if (filter === '') continue;
     const shown = filter.length > 300 ? `${filter.slice(0, 300)} …` : filter;
     const names = nodes.map((node) => node.node);
     deps.ui.note(`  filter on ${names.length > 3 ? plural(names.length, 'node') : names.join(', ')}: ${shown}`);
   }
+}
+
+/** What is captured, in numbers: `3 pods on 2 nodes and 1 whole node`. */
+function aim({ nodes }: CapturePlan): string {
+  const partly = nodes.filter((node) => node.pods.length > 0);
+  const pods = plural(partly.flatMap((node) => node.pods).length, 'pod');
+  const whole = nodes.length - partly.length;
+  return [
+    partly.length > 0 ? [`${pods} on ${plural(partly.length, 'node')}`] : [],
+    whole > 0 ? [plural(whole, 'whole node')] : [],
+  ]
+    .flat()
+    .join(' and ');
 }
 
 async function waitAndReport(

@@ -59,10 +59,15 @@ export async function download(deps: Deps, args: readonly string[], flags: Downl
 
 /** `--image`, else the image that the capture itself runs, else the default: it is on the nodes already. */
 function toDownloadImage(flags: ImageFlags, problems: Problems, env: NodeJS.ProcessEnv): Settings['image'] {
-  const typed = { imagePullSecrets: [], ...toImage(flags, problems, env) };
+  const typed = toImage(flags, problems, env);
   return (own) => {
-    if (own === undefined || flags.image !== undefined) return typed;
-    return flags.imagePullPolicy === undefined ? own : { ...own, imagePullPolicy: typed.imagePullPolicy };
+    if (own === undefined) return typed;
+    const { image, imagePullPolicy, imagePullSecrets } = flags.image === undefined ? own : typed;
+    return {
+      image,
+      imagePullPolicy: flags.imagePullPolicy === undefined ? imagePullPolicy : typed.imagePullPolicy,
+      imagePullSecrets: flags.imagePullSecret === undefined ? imagePullSecrets : typed.imagePullSecrets,
+    };
   };
 }
 

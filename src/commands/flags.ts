@@ -72,9 +72,14 @@ export function parseSelectorFlag(text: string): LabelSelector | undefined | Err
 export function parseNames(text: string): readonly string[] | Error {
   const names = text.split(',').map((name) => name.trim());
   if (names.includes('')) return new Error(`"${text}" has an empty name`);
-  const wrong = names.find((name) => !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name) || name.length > 253);
-  if (wrong !== undefined) return new Error(`"${wrong}" cannot be a name in Kubernetes`);
-  return [...new Set(names)].sort();
+  const wrong = names.map(parseName).find((name) => name instanceof Error);
+  return wrong ?? [...new Set(names)].sort();
+}
+
+/** The name of an object in Kubernetes, as DNS has them. */
+export function parseName(text: string): string | Error {
+  const good = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(text) && text.length <= 253;
+  return good ? text : new Error(`"${text}" cannot be a name in Kubernetes`);
 }
 
 /** Names of network interfaces separated by commas: at most 15 characters, no blank and no slash. */

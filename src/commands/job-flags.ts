@@ -1,5 +1,13 @@
 import type { JobSettings } from '../capture/request.ts';
-import { type Problems, parseImage, parseOneOf, parseQuantity } from './flags.ts';
+import {
+  type Problems,
+  parseDuration,
+  parseImage,
+  parseInteger,
+  parseName,
+  parseOneOf,
+  parseQuantity,
+} from './flags.ts';
 import { captureImage } from './version.ts';
 
 /** What every capture requests; a limit below it is refused by the API server. */
@@ -24,12 +32,14 @@ export function toImage(
   flags: ImageFlags,
   problems: Problems,
   env: NodeJS.ProcessEnv,
-): Pick<JobSettings, 'image' | 'imagePullPolicy'> {
+): Pick<JobSettings, 'image' | 'imagePullPolicy' | 'imagePullSecrets'> {
+  const pullSecret = problems.parse('--image-pull-secret', flags.imagePullSecret, parseName);
   const policy = parseOneOf('Always', 'IfNotPresent', 'Never');
   const source = flags.image === undefined ? 'RETINA_AGENT_IMAGE' : '--image';
   return {
     image: problems.parse(source, flags.image ?? captureImage(env), parseImage) ?? '',
     imagePullPolicy: problems.parse('--image-pull-policy', flags.imagePullPolicy, policy) ?? 'IfNotPresent',
+    imagePullSecrets: pullSecret === undefined ? [] : [pullSecret],
   };
 }
 
@@ -37,7 +47,19 @@ export function toImage(
 export function toJobSettings(flags: JobFlags, problems: Problems, env: NodeJS.ProcessEnv): JobSettings {
   return {
     ...toImage(flags, problems, env),
+    serviceAccount: problems.parse('--service-account', flags.serviceAccount, parseName),
+    priorityClass: problems.parse('--priority-class', flags.priorityClass, parseName),
+    maxJobs: problems.parse('--job-num-limit', flags.jobNumLimit, parseInteger(0, 1_000_000)) || null,
+    ttlSeconds: problems.parse('--ttl', flags.ttl, parseTtl),
     cpuLimit: problems.parse('--cpu-limit', flags.cpuLimit, parseQuantity(LEAST_CPU)),
     memoryLimit: problems.parse('--memory-limit', flags.memoryLimit, parseQuantity(LEAST_MEMORY)),
   };
+}
+
+/** A time to live as Kubernetes counts it: in whole seconds, of which a part is one more. */
+function parseTtl(text: string): number | Error {
+  const milliseconds = parseDuration(text);
+  if (milliseconds instanceof Error) return milliseconds;
+  // At 0 the Job would be gone before its result could be read.
+  return milliseconds < 1000 ? new Error(`"${text}" is too short: at least 1s`) : Math.ceil(milliseconds / 1000);
 }

@@ -24,6 +24,7 @@ export async function local(deps: Deps, flags: SettingsFlags & { output?: string
     namespace: '',
     node: nodeName(hostname()),
     filter: composeFilter([], settings.filter),
+    pktmon: null,
     destinations: [{ kind: 'host-path', path: directory, directory }],
     now: deps.now(),
   });

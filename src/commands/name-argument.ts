@@ -1,6 +1,6 @@
+import { requireNames } from '../capture/node-targets.ts';
 import { readCaptures } from '../capture/observe.ts';
 import { listNames } from '../capture/suggest.ts';
-import { requireNames } from '../capture/targets.ts';
 import { ClusterError, UsageError } from '../errors.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { parseCaptureName } from './settings-flags.ts';

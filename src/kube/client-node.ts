@@ -15,6 +15,15 @@ const ROOTS: Record<keyof Kinds, string> = {
   namespaces: '/api/v1',
   secrets: '/api/v1',
   events: '/api/v1',
+  deployments: '/apis/apps/v1',
+  statefulsets: '/apis/apps/v1',
+  daemonsets: '/apis/apps/v1',
+  replicasets: '/apis/apps/v1',
+  cronjobs: '/apis/batch/v1',
+  services: '/api/v1',
+  endpointslices: '/apis/discovery.k8s.io/v1',
+  serviceaccounts: '/api/v1',
+  priorityclasses: '/apis/scheduling.k8s.io/v1',
 };
 const PAGE = 500;
 /** Seconds after which the server ends a watch; it is then renewed from where it was. */
@@ -52,6 +61,15 @@ function createCluster(config: KubeConfig, rest: Rest, namespace: string, signal
     serverVersion: async () =>
       (await rest.json<{ gitVersion: string }>({ method: 'GET', path: '/version', signal })).gitVersion,
     list: async (kind, selection) => (await listAll<Kinds[typeof kind]>(rest, kind, selection, signal)).items,
+    get: async (kind, ns, name) => {
+      try {
+        const path = `${pathOf(kind, ns)}/${encodeURIComponent(name)}`;
+        return await rest.json<Kinds[typeof kind]>({ method: 'GET', path, signal });
+      } catch (error) {
+        if (error instanceof ClusterError && error.status === 404) return undefined;
+        throw error;
+      }
+    },
     createJob: (job) =>
       rest.json<Job>({ method: 'POST', path: pathOf('jobs', job.metadata?.namespace), body: job, signal }),
     remove: async (kind, ns, name, options) => {

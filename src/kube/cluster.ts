@@ -1,5 +1,21 @@
 import type { Writable } from 'node:stream';
-import type { CoreV1Event, V1Job, V1Namespace, V1Node, V1Pod, V1Secret } from '@kubernetes/client-node';
+import type {
+  CoreV1Event,
+  V1CronJob,
+  V1DaemonSet,
+  V1Deployment,
+  V1EndpointSlice,
+  V1Job,
+  V1Namespace,
+  V1Node,
+  V1Pod,
+  V1PriorityClass,
+  V1ReplicaSet,
+  V1Secret,
+  V1Service,
+  V1ServiceAccount,
+  V1StatefulSet,
+} from '@kubernetes/client-node';
 
 /** An API type as it is on the wire: client-node's classes hold a Date where JSON holds a string. */
 export type Wire<T> = T extends Date
@@ -25,6 +41,15 @@ export type Kinds = {
   namespaces: Namespace;
   secrets: Secret;
   events: KubeEvent;
+  deployments: Wire<V1Deployment>;
+  statefulsets: Wire<V1StatefulSet>;
+  daemonsets: Wire<V1DaemonSet>;
+  replicasets: Wire<V1ReplicaSet>;
+  cronjobs: Wire<V1CronJob>;
+  services: Wire<V1Service>;
+  endpointslices: Wire<V1EndpointSlice>;
+  serviceaccounts: Wire<V1ServiceAccount>;
+  priorityclasses: Wire<V1PriorityClass>;
 };
 
 export type Selection = {
@@ -58,6 +83,8 @@ export type Cluster = {
   readonly server: string;
   serverVersion(): Promise<string>;
   list<K extends keyof Kinds>(kind: K, selection: Selection): Promise<Kinds[K][]>;
+  /** One object; undefined when it is not there. No namespace for kinds that have none. */
+  get<K extends keyof Kinds>(kind: K, namespace: string | undefined, name: string): Promise<Kinds[K] | undefined>;
   createJob(job: Job): Promise<Job>;
   /** Returns false when there was no such object. */
   remove(kind: 'jobs' | 'pods' | 'secrets', namespace: string, name: string, options: DeleteOptions): Promise<boolean>;

@@ -8,6 +8,9 @@ import { type Delivered, deliver } from './deliver.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 import { type Captured, capture, type WorkloadOptions } from './session.ts';
 
+/** Told by a workload that is asked for what it cannot do; tcpdump in its place would not be what was asked for. */
+const NO_PKTMON = 'this version of the capture image cannot capture with pktmon, which Windows nodes need';
+
 /** What became of a workload: what it delivered, or that it was told to leave nothing. */
 export type WorkloadOutcome = { kind: 'result'; result: WorkloadResult } | { kind: 'discarded' };
 
@@ -17,15 +20,12 @@ export type WorkloadOutcome = { kind: 'result'; result: WorkloadResult } | { kin
  */
 export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions): Promise<WorkloadOutcome> {
   const uploaders = spec.destinations.map((destination) => createUploader(destination, spec.stem));
+  if (spec.tool === 'pktmon') return failed(spec, uploaders, { at: options.now(), error: NO_PKTMON });
   let scratch: Scratch;
   try {
     scratch = await openScratch(spec.destinations, spec.stem);
   } catch (error) {
-    const at = options.now();
-    return {
-      kind: 'result',
-      result: buildResult(spec, failedCapture(at, messageOf(error)), undelivered(uploaders, messageOf(error))),
-    };
+    return failed(spec, uploaders, { at: options.now(), error: messageOf(error) });
   }
   try {
     const captured = await capture(spec, scratch, options);
@@ -39,6 +39,14 @@ export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions):
   } finally {
     await scratch.remove();
   }
+}
+
+function failed(
+  spec: WorkloadSpec,
+  uploaders: readonly Uploader[],
+  { at, error }: { at: Date; error: string },
+): WorkloadOutcome {
+  return { kind: 'result', result: buildResult(spec, failedCapture(at, error), undelivered(uploaders, error)) };
 }
 
 type Delivering = { scratch: Scratch; uploaders: readonly Uploader[]; options: WorkloadOptions };

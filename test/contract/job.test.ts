@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import { buildDownloadJob } from '../../src/capture/download-job.ts';
 import { buildJob } from '../../src/capture/job.ts';
 import { captureStem, tarballName } from '../../src/capture/names.ts';
 import { planCapture } from '../../src/capture/plan.ts';
-import type { JobSettings } from '../../src/capture/request.ts';
+import type { JobSettings, NodePath } from '../../src/capture/request.ts';
 import { decodeSpec } from '../../src/capture/workload-spec.ts';
 import { request, START, snapshot, spec } from '../unit/support/builders.ts';
 
-const GOLDEN = join(import.meta.dirname, '../golden/job.json');
+const GOLDEN = join(import.meta.dirname, '../golden');
 const RUN = { id: 'run01', startedAt: START };
 
 function build(settings: Partial<JobSettings> = {}) {
@@ -17,16 +18,23 @@ function build(settings: Partial<JobSettings> = {}) {
 }
 
 const job = build();
+const pktmon = { pods: ['10.244.3.9'], include: [], exclude: [], sources: [], destinations: [] };
+const windows = buildJob(spec({ node: 'w1', tool: 'pktmon', pktmon }), request().job, RUN);
 const template = job.spec?.template;
 const pod = template?.spec;
 const [container] = pod?.containers ?? [];
 
 suite('the Job of a capture', () => {
-  test('is the one in test/golden/job.json, byte for byte (UPDATE_GOLDEN=1 writes it anew)', () => {
-    const text = `${JSON.stringify(job, null, 2)}\n`;
-    if (process.env.UPDATE_GOLDEN === '1') writeFileSync(GOLDEN, text);
-    assert.equal(text, readFileSync(GOLDEN, 'utf8'));
-  });
+  for (const [name, made] of [
+    ['job.json', job],
+    ['job-windows.json', windows],
+  ] as const) {
+    test(`is the one in test/golden/${name}, byte for byte (UPDATE_GOLDEN=1 writes it anew)`, () => {
+      const text = `${JSON.stringify(made, null, 2)}\n`;
+      if (process.env.UPDATE_GOLDEN === '1') writeFileSync(join(GOLDEN, name), text);
+      assert.equal(text, readFileSync(join(GOLDEN, name), 'utf8'));
+    });
+  }
 
   test('limits are only there when they were asked for', () => {
     const resources = (settings: Partial<JobSettings>) =>
@@ -35,6 +43,17 @@ suite('the Job of a capture', () => {
     assert.deepEqual(resources({ cpuLimit: '1' }), { requests: { cpu: '10m' }, limits: { cpu: '1' } });
     const both = resources({ cpuLimit: '1', memoryLimit: '1Gi' });
     assert.deepEqual(both?.limits, { cpu: '1', memory: '1Gi' });
+  });
+
+  test('who the pod is, what it may pull and displace, and when its Job is removed: only when asked for', () => {
+    const asked = build({ imagePullSecrets: ['pull'], serviceAccount: 'sa', priorityClass: 'high', ttlSeconds: 60 });
+    const podSpec = asked.spec?.template?.spec;
+    assert.deepEqual(podSpec?.imagePullSecrets, [{ name: 'pull' }]);
+    assert.deepEqual([podSpec?.serviceAccountName, podSpec?.priorityClassName], ['sa', 'high']);
+    assert.equal(podSpec?.automountServiceAccountToken, false);
+    assert.equal(asked.spec?.ttlSecondsAfterFinished, 60);
+    for (const key of ['imagePullSecrets', 'serviceAccountName', 'priorityClassName']) assert.ok(!(key in (pod ?? {})));
+    assert.ok(!('ttlSecondsAfterFinished' in (job.spec ?? {})));
   });
 
   test('the image and its policy are those of the request', () => {
@@ -100,6 +119,45 @@ suite('what others rely on', () => {
     assert.deepEqual(
       pod?.tolerations?.map(({ operator, effect }) => `${operator} ${effect}`),
       ['Exists NoSchedule', 'Exists NoExecute'],
+    );
+  });
+});
+
+test('the Job of a download pulls with the secrets of the capture', () => {
+  const image = { image: 'a/b:c', imagePullPolicy: 'Always', imagePullSecrets: ['pull'] };
+  const order = { capture: 'web', namespace: 'shop', node: 'node1', hostPath: '/x' as NodePath, id: 'x' };
+  const made = buildDownloadJob({ ...order, image }).spec?.template?.spec;
+  assert.deepEqual(made?.imagePullSecrets, [{ name: 'pull' }]);
+  const without = buildDownloadJob({ ...order, image: { ...image, imagePullSecrets: [] } });
+  assert.equal(without.spec?.template?.spec?.imagePullSecrets, undefined);
+});
+
+suite('the Job of a Windows node', () => {
+  const windowsPod = windows.spec?.template?.spec;
+  const [windowsContainer] = windowsPod?.containers ?? [];
+
+  test('a HostProcess container of the system, on the network of its node', () => {
+    assert.deepEqual(windowsPod?.os, { name: 'windows' });
+    assert.deepEqual(windowsPod?.securityContext?.windowsOptions, {
+      hostProcess: true,
+      runAsUserName: 'NT AUTHORITY\\SYSTEM',
+    });
+    assert.equal(windowsPod?.hostNetwork, true);
+  });
+
+  test('nothing that only Linux has: the API server refuses it for Windows', () => {
+    assert.deepEqual(Object.keys(windowsPod?.securityContext ?? {}), ['windowsOptions']);
+    assert.equal(windowsPod?.shareProcessNamespace, undefined);
+    assert.equal(windowsContainer?.securityContext, undefined);
+  });
+
+  test('all else is as on Linux: orders, mounts, labels, node', () => {
+    assert.deepEqual(windowsContainer?.volumeMounts, container?.volumeMounts);
+    assert.deepEqual(windowsPod?.volumes, pod?.volumes);
+    assert.deepEqual(windows.spec?.template?.metadata?.labels, template?.metadata?.labels);
+    assert.equal(
+      decodeSpec(windows.spec?.template?.metadata?.annotations?.['retina.sh/workload'] ?? '').tool,
+      'pktmon',
     );
   });
 });

@@ -32,9 +32,9 @@ describe('what the user is told', () => {
     await kubectl('-n', NS, 'wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/ended', '--timeout=60s');
     const all = ['capture', 'create', '-n', NS, '--duration', '1s', '--wait', '--pod-selectors'];
     const { stderr } = await retinaOk([...all, 'app', '--name', 'warned']);
-    assert.match(stderr, /warning: pod e2e-facts\/pending has no node yet, so it is left out/);
-    assert.match(stderr, /warning: pod e2e-facts\/ended has ended \(Succeeded\), so it is left out/);
-    assert.match(stderr, /warning: pod e2e-facts\/host uses its node's network: all traffic of node node2/);
+    assert.match(stderr, /warning: left out, without a node yet: pod e2e-facts\/pending\n/);
+    assert.match(stderr, /warning: left out, already ended \(Succeeded\): pod e2e-facts\/ended\n/);
+    assert.match(stderr, /warning: on the network of node node2, so all traffic of .*: pod e2e-facts\/host\n/);
     assert.match(stderr, /filter on node1: ip host 10\.244\.1\.\d+ or ip6 host fd00:244:1::\w+\n/);
     const none = await retina([...all, 'app in (pending,ended)', '--name', 'none']);
     assert.equal(none.code, 1);

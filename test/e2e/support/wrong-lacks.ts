@@ -53,7 +53,7 @@ const rows: readonly (readonly [what: string, args: readonly string[], message: 
   [
     'pods that have no node',
     create('--pod-selectors', 'app=web'),
-    /no pod is left to capture: .*has no node yet/,
+    /no pod is left to capture: left out, without a node yet: pods e2e-wrong\/web-1/,
     /kubectl get pods -n e2e-wrong/,
   ],
   [
@@ -61,6 +61,54 @@ const rows: readonly (readonly [what: string, args: readonly string[], message: 
     create('--pod-names', 'web-9'),
     /there is no pod web-9 in namespace e2e-wrong/,
     /db-1, web-1, web-2, web-3.*Did you mean: web-1/s,
+  ],
+  [
+    'an unknown pod, as a target',
+    create('pod/web-9'),
+    /^there is no pod web-9 in namespace e2e-wrong$/,
+    /Pods there: db-1, web-1.*Did you mean: pod\/web-1/s,
+  ],
+  [
+    'an unknown node, as a target',
+    create('no', 'node9'),
+    /^there is no node node9$/,
+    /Nodes: node1, node2\n {2}Did you mean: node\/node1/,
+  ],
+  [
+    'workloads where there are none',
+    create('deploy/web', 'sts/db'),
+    /^there is no deployment web, no statefulset db in namespace e2e-wrong$/,
+    /There are no deployments in namespace e2e-wrong at all/,
+  ],
+  [
+    'a workload in a namespace that is not there',
+    ['capture', 'create', '-n', 'e2e-wrogn', 'ds/a'],
+    /there is no namespace e2e-wrogn/,
+    /Did you mean: -n e2e-wrong/,
+  ],
+  [
+    'labels that no pod has anywhere',
+    create('-A', '--pod-selectors', 'app=web,app=db'),
+    /no pod in any namespace has the labels app=web,app=db/,
+    /none has all of these/,
+  ],
+  [
+    'more Jobs than allowed',
+    create('--job-num-limit', '1'),
+    /this capture needs 2 Jobs, .* --job-num-limit allows 1/,
+    /fewer nodes/,
+  ],
+  [
+    'an unknown service account',
+    create('--service-account', 'defualt'),
+    /there is no service account defualt in namespace e2e-wrong/,
+    /There: default\n {2}Did you mean: default/,
+  ],
+  [
+    'an unknown priority class',
+    create('--priority-class', 'urgent'),
+    /there is no priority class urgent: no pod/,
+    /There: system-cluster-critical, system-node-critical/,
   ],
   [
     'a namespace without pods',

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { planCapture } from '../../../src/capture/plan.ts';
 import { decodeSpec } from '../../../src/capture/workload-spec.ts';
+import type { ClusterError } from '../../../src/errors.ts';
 import type { Job } from '../../../src/kube/cluster.ts';
-import { filterModel, jobOf, pod, request, START, selector, snapshot, spec } from '../support/builders.ts';
+import { filterModel, jobOf, node, pod, request, START, selector, snapshot, spec } from '../support/builders.ts';
 
 const RUN = { id: 'r1', startedAt: START };
 const pods = [pod('a'), pod('b', { node: 'node2', addresses: ['10.244.2.4'] })];
@@ -70,6 +71,46 @@ suite('plan', () => {
       ...asked,
       destinations: [{ kind: 'host-path', path: '/mnt/retina/captures', directory: '/output/host-path' }],
     });
+  });
+
+  test('a Windows node gets pktmon, with the parts of the filter and no BPF', () => {
+    const nodes = [node('node1'), node('w1', { os: 'windows' })];
+    const filter = filterModel({ include: [{ address: undefined, port: 53 }], sources: ['10.0.0.0/8'] });
+    const target = { kind: 'pod-names', names: ['a', 'w'] } as const;
+    const there = snapshot({ nodes, pods: [pod('a'), pod('w', { node: 'w1', addresses: ['10.244.3.9'] })] });
+    const [linux, windows] = planCapture(request({ target, filter }), there, RUN).nodes.map(({ job }) => specOf(job));
+    assert.deepEqual([linux?.tool, linux?.pktmon], ['tcpdump', null]);
+    assert.deepEqual([windows?.tool, windows?.filter], ['pktmon', '']);
+    assert.deepEqual(windows?.pktmon, {
+      pods: ['10.244.3.9'],
+      include: [{ port: 53 }],
+      exclude: [],
+      sources: ['10.0.0.0/8'],
+      destinations: [],
+    });
+  });
+
+  test('a BPF expression is refused for Windows nodes, by their names', () => {
+    const nodes = [node('node1'), node('w1', { os: 'windows' })];
+    const asked = request({ filter: filterModel({ expression: 'tcp' }) });
+    assert.throws(() => planCapture(asked, snapshot({ nodes }), RUN), /--pcap-filter cannot be used .*: w1$/);
+    assert.ok(planCapture(asked, snapshot(), RUN));
+  });
+
+  test('more Jobs than allowed: both numbers are told', () => {
+    const limited = (maxJobs: number) => request({ job: { ...request().job, maxJobs } });
+    assert.throws(() => planCapture(limited(1), snapshot(), RUN), /needs 2 Jobs, .*--job-num-limit allows 1$/);
+    assert.equal(planCapture(limited(2), snapshot(), RUN).nodes.length, 2);
+  });
+
+  test('a service account or priority class that is not there', () => {
+    const lacks = [{ what: 'service account', name: 'capturr', instead: ['default', 'capturer'] }] as const;
+    assert.throws(
+      () => planCapture(request(), snapshot({ lacks }), RUN),
+      (error: ClusterError) =>
+        /^there is no service account capturr in namespace shop/.test(error.message) &&
+        error.hint === 'There: capturer, default\nDid you mean: capturer',
+    );
   });
 
   test('a name that is taken is refused before anything else', () => {

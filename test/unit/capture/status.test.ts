@@ -96,6 +96,23 @@ suite('status of a node', () => {
     });
   }
 
+  const noAccount = refusal('pods "x" is forbidden: error looking up service account shop/nope: not found');
+
+  test('an account that was named and is not there is final; the one of a new namespace comes by itself', () => {
+    assert.equal(statusOf(undefined, { events: [noAccount] }).phase, 'waiting');
+    const template = { spec: { serviceAccountName: 'nope', containers: [] } };
+    const named = statusOf(undefined, { job: { ...job, spec: { template } }, events: [noAccount] });
+    assert.equal(named.phase, 'failed');
+    assert.match(named.hint ?? '', /kubectl get serviceaccounts/);
+  });
+
+  test('each refusal has a hint of its own', () => {
+    const hintOf = (message: string) => statusOf(undefined, { events: [refusal(message)] }).hint ?? '';
+    assert.match(hintOf('forbidden: no PriorityClass with name x was found is forbidden'), /get priorityclasses/);
+    assert.match(hintOf('is forbidden: exceeded quota: q'), /describe quota/);
+    assert.match(hintOf('is forbidden: violates PodSecurity'), /admits privileged pods/);
+  });
+
   test('of several pods of a Job the newest counts', () => {
     const old = podOf(job, { terminated: { exitCode: 1, reason: 'Error' } });
     const later = podOf(job, running);

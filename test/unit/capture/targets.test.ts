@@ -30,14 +30,14 @@ function refusal(target: CaptureTarget, there: Snapshot): string {
 }
 
 suite('targets: nodes', () => {
-  test('sorted by name, without those that are not Ready or not Linux, which are told of', () => {
-    const nodes = [node('c'), node('a'), node('win', { os: 'windows' }), node('down', { ready: false })];
+  test('sorted by name, without those that are not Ready or of another system, which are told of', () => {
+    const nodes = [node('c'), node('a'), node('odd', { os: 'plan9' }), node('down', { ready: false })];
     const { nodes: found, warnings } = resolveTargets(allLinux, snapshot({ nodes }));
     assert.deepEqual(found, [
-      { node: 'a', addresses: [], pods: [] },
-      { node: 'c', addresses: [], pods: [] },
+      { node: 'a', os: 'linux', addresses: [], pods: [] },
+      { node: 'c', os: 'linux', addresses: [], pods: [] },
     ]);
-    assert.match(warnings.join('\n'), /not Ready.*down\n.*only Linux.*win/);
+    assert.match(warnings.join('\n'), /not Ready.*down\n.*only Linux.*odd/);
   });
 
   test('named: also one that is not Ready, with a warning', () => {
@@ -64,7 +64,7 @@ suite('targets: nodes', () => {
       told,
       /no node has the labels zone=aa\nNodes have zone=a \(2\), zone=b \(1\)\.\nDid you mean: .*zone=a$/,
     );
-    assert.match(refusal(allLinux, snapshot({ nodes: [node('w', { os: 'windows' })] })), /no node is left.*Linux/);
+    assert.match(refusal(allLinux, snapshot({ nodes: [node('w', { os: 'plan9' })] })), /no node is left.*Linux/);
     const many = Array.from({ length: 20 }, (_, index) => node(`n${index}`));
     assert.match(refusal(names('x'), snapshot({ nodes: many })), /n0, n1, n10.* and 12 more/);
   });
@@ -74,36 +74,43 @@ suite('targets: pods', () => {
   test('by node, with the addresses of all its pods', () => {
     const pods = [
       pod('b', { addresses: ['10.244.1.9', 'fd00::9'] }),
-      pod('a', { node: 'node2', addresses: ['10.244.2.4'] }),
+      pod('a', { node: 'node2', os: 'linux', addresses: ['10.244.2.4'] }),
       pod('c'),
     ];
     assert.deepEqual(resolveTargets(webPods, snapshot({ pods, searched: ['shop'] })).nodes, [
       {
         node: 'node1',
+        os: 'linux',
         addresses: ['10.244.1.7', '10.244.1.9', 'fd00::9'],
         pods: ['shop/b', 'shop/c'],
       },
-      { node: 'node2', addresses: ['10.244.2.4'], pods: ['shop/a'] },
+      { node: 'node2', os: 'linux', addresses: ['10.244.2.4'], pods: ['shop/a'] },
     ]);
   });
 
-  test('left out, with the reason: ended, without node, without address, on Windows', () => {
+  test('left out, with the reason: ended, without node, without address, on another system', () => {
     const pods = [
       pod('good'),
       pod('ended', { phase: 'Succeeded' }),
       pod('failed', { phase: 'Failed' }),
       pod('pending', { node: undefined, phase: 'Pending' }),
       pod('fresh', { addresses: [] }),
-      pod('win', { node: 'w' }),
+      pod('odd', { node: 'o' }),
     ];
-    const there = snapshot({ pods, nodes: [node('node1'), node('w', { os: 'windows' })] });
+    const there = snapshot({ pods, nodes: [node('node1'), node('o', { os: 'plan9' })] });
     const { nodes, warnings } = resolveTargets(webPods, there);
     assert.deepEqual(
       nodes.map(({ pods: names }) => names),
       [['shop/good']],
     );
     assert.equal(warnings.length, 5);
-    for (const words of [/ended .*ended/, /no node yet/, /no address yet/, /not a Linux node/]) {
+    for (const words of [
+      /ended \(Succeeded\): pod shop\/ended/,
+      /ended \(Failed\)/,
+      /a node yet/,
+      /an address yet/,
+      /on node o, which is neither/,
+    ]) {
       assert.match(warnings.join('\n'), words);
     }
     assert.match(refusal(webPods, { ...there, pods: pods.slice(1) }), /no pod is left.*\n.*get pods -n shop/);
@@ -111,11 +118,22 @@ suite('targets: pods', () => {
 
   test('a pod on its node’s network is captured with all the node, and told of', () => {
     const { warnings } = resolveTargets(webPods, snapshot({ pods: [pod('a', { hostNetwork: true })] }));
-    assert.match(warnings[0] ?? '', /all traffic of node node1/);
+    assert.match(warnings[0] ?? '', /network of node node1, so all traffic .*: pod shop\/a$/);
+  });
+
+  test('many pods with the same trouble are one line; a pod that is being deleted is captured', () => {
+    const ended = Array.from({ length: 12 }, (_, index) => pod(`e${index}`, { phase: 'Succeeded' }));
+    const { nodes, warnings } = resolveTargets(webPods, snapshot({ pods: [pod('a', { ending: true }), ...ended] }));
+    assert.deepEqual(nodes[0]?.pods, ['shop/a']);
+    assert.equal(warnings.length, 2);
+    assert.match(warnings[0] ?? '', /^being deleted, captured .*: pod shop\/a$/);
+    assert.match(warnings[1] ?? '', /^left out, already ended \(Succeeded\): pods shop\/e0, .* and 4 more$/);
   });
 
   test('who may not read nodes is taken at the pods’ word', () => {
     assert.deepEqual(namesOf(webPods, snapshot({ pods: [pod('a')], nodes: undefined })), ['node1']);
+    const { nodes } = resolveTargets(webPods, snapshot({ pods: [pod('a', { os: 'windows' })], nodes: undefined }));
+    assert.equal(nodes[0]?.os, 'windows');
   });
 
   test('by name: only those', () => {
@@ -147,7 +165,7 @@ suite('targets: pods', () => {
     assert.match(refusal(webPods, empty), /^there is no namespace shop\nDid you mean: -n shops$/);
     assert.match(refusal({ kind: 'pod-names', names: ['a'] }, empty), /^there is no namespace shop\n/);
     const unread = snapshot({ searched: ['shop'], others: { pods: [] } });
-    assert.match(refusal(webPods, unread), /^there are no pods in namespace shop\n/);
+    assert.match(refusal(webPods, unread), /^there are no pods in namespace shop, .*\n/);
     const none = snapshot({ searched: [], others: { pods: [], namespaces } });
     const told = refusal({ ...webPods, namespaces: selector('team=b') }, none);
     assert.match(

@@ -56,6 +56,15 @@ suite('flags to a request', () => {
     [{ hostPath: 'x', hostPathBaseDir: '/b' }, { destinations: [{ kind: 'host-path', path: '/b/x' }] }],
     [{ image: 'a/b:c' }, { job: { ...request().job, image: 'a/b:c' } }],
     [{ imagePullPolicy: 'Never' }, { job: { ...request().job, imagePullPolicy: 'Never' } }],
+    [{ imagePullSecret: 'a.b' }, { job: { ...request().job, imagePullSecrets: ['a.b'] } }],
+    [
+      { serviceAccount: 'a', priorityClass: 'b' },
+      { job: { ...request().job, serviceAccount: 'a', priorityClass: 'b' } },
+    ],
+    [{ jobNumLimit: '3' }, { job: { ...request().job, maxJobs: 3 } }],
+    [{ jobNumLimit: '0' }, { job: request().job }],
+    [{ ttl: '1h' }, { job: { ...request().job, ttlSeconds: 3600 } }],
+    [{ ttl: '1001ms' }, { job: { ...request().job, ttlSeconds: 2 } }],
     [{ cpuLimit: '1', memoryLimit: '1Gi' }, { job: { ...request().job, cpuLimit: '1', memoryLimit: '1Gi' } }],
   ];
   for (const [flags, part] of rows) {
@@ -90,11 +99,12 @@ suite('flags that are refused', () => {
       imagePullPolicy: 'x',
       image: 'A',
     };
+    const jobs = { imagePullSecret: '', serviceAccount: 'A', priorityClass: '-', jobNumLimit: '-1', ttl: '999ms' };
     const targets = { nodeNames: 'A', podNames: '', podSelectors: '(', nodeSelectors: '=', namespaceSelectors: '!' };
-    const [head, ...problems] = await refusal({ ...flags, ...places, ...targets, timeout: 'x' });
-    assert.equal(head, '18 problems, nothing was created');
-    assert.equal(problems.length, 18);
-    assert.equal(new Set(problems.map((problem) => problem.split(':')[0])).size, 18);
+    const [head, ...problems] = await refusal({ ...flags, ...places, ...jobs, ...targets, timeout: 'x' });
+    assert.equal(head, '23 problems, nothing was created');
+    assert.equal(problems.length, 23);
+    assert.equal(new Set(problems.map((problem) => problem.split(':')[0])).size, 23);
   });
 
   test('two kinds of target, in every combination', async () => {

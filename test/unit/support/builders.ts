@@ -1,7 +1,8 @@
+import type { NodeFact, PodFact } from '../../../src/capture/facts.ts';
 import { captureLabels } from '../../../src/capture/names.ts';
 import type { CaptureRequest, FilterModel, NodePath } from '../../../src/capture/request.ts';
 import { type LabelSelector, parseSelector } from '../../../src/capture/selector.ts';
-import type { NodeFact, PodFact, Snapshot } from '../../../src/capture/snapshot.ts';
+import type { Snapshot } from '../../../src/capture/snapshot.ts';
 import { WORKLOAD_VERSION, type WorkloadResult, type WorkloadSpec } from '../../../src/capture/workload-spec.ts';
 import type { Job, Pod } from '../../../src/kube/cluster.ts';
 
@@ -22,13 +23,20 @@ export function node(name: string, extra: Partial<NodeFact> = {}): NodeFact {
 
 /** A running pod with an address. */
 export function pod(name: string, extra: Partial<PodFact> = {}): PodFact {
-  const place = { namespace: 'shop', node: 'node1', phase: 'Running', hostNetwork: false };
+  const place = {
+    namespace: 'shop',
+    node: 'node1',
+    os: undefined,
+    phase: 'Running',
+    ending: false,
+    hostNetwork: false,
+  };
   return { name, ...place, addresses: ['10.244.1.7'], labels: {}, ...extra };
 }
 
 /** A cluster of two nodes without pods. */
 export function snapshot(extra: Partial<Snapshot> = {}): Snapshot {
-  const none = { pods: [], searched: [], others: {}, sameName: [] };
+  const none = { pods: [], searched: [], objects: [], others: {}, lacks: [], sameName: [] };
   return { namespace: 'shop', nodes: [node('node1'), node('node2')], ...none, ...extra };
 }
 
@@ -49,6 +57,8 @@ export function request(extra: Partial<CaptureRequest> = {}): CaptureRequest {
     job: {
       image: 'registry.example/capture:v1',
       imagePullPolicy: 'IfNotPresent',
+      imagePullSecrets: [],
+      ...{ serviceAccount: undefined, priorityClass: undefined, maxJobs: null, ttlSeconds: undefined },
       cpuLimit: undefined,
       memoryLimit: undefined,
     },
