@@ -69,7 +69,7 @@ export function mapTcpdumpFlags(typed: SettingsFlags, problems: Problems): Setti
   const words = splitWords(text);
   if (words instanceof Error) {
     problems.found.push(`--tcpdump-filter: ${words.message}`);
-    return typed;
+    return { ...typed, tcpdumpFilter: '' };
   }
   const { found, expression } = readFlags(words);
   // Without flags, not a character of the expression is touched.
