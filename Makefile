@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export RETINA_AGENT_IMAGE ?= localhost/kubectl-retina/capture:dev
 
 .PHONY: help demo demo-local test test-unit test-contract test-local test-e2e build image cluster-up cluster-down \
-  lint format bench deps clean deps-local image-load
+  lint format bench deps clean deps-local image-load pcap-filter
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -55,6 +55,9 @@ bench: cluster-up image-load ## measurements, each beside what a user would use 
 	@test/cluster/exec node bench/startup.bench.ts
 	@node bench/workload.bench.ts
 	@test/cluster/exec node bench/first-packet.bench.ts
+
+pcap-filter: ## builds src/bpf/pcap-filter.json, libpcap's filter compiler, from Debian's source package
+	@scripts/pcap-filter/build
 
 deps: ## installs what is missing: Debian and npm packages
 	@scripts/deps

@@ -1,6 +1,6 @@
 import { ClusterError } from '../errors.ts';
 import type { Job } from '../kube/cluster.ts';
-import { composeFilter } from './filter.ts';
+import { composeFilter, isShortened } from './filter.ts';
 import { buildJob } from './job.ts';
 import { captureStem, tarballName } from './names.ts';
 import type { NodeTarget } from './node-targets.ts';
@@ -12,6 +12,9 @@ import { type DestinationSpec, type PktmonFilter, WORKLOAD_VERSION, type Workloa
 
 /** Where the pod sees the node's directory. */
 const HOST_PATH_MOUNT = '/output/host-path';
+
+/** Bytes of one argument of a program on Linux (MAX_ARG_STRLEN, without its last). */
+const MAX_FILTER = 128 * 1024 - 1;
 
 /** What a capture will do on one node. */
 export type PlannedNode = { node: string; job: Job; tarball: string; filter: string; pods: readonly string[] };
@@ -40,7 +43,14 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
   requireNoExpression(targets.nodes, request.filter.expression);
   requireFewJobs(targets.nodes.length, request.job.maxJobs);
   const nodes = targets.nodes.map((target) => planNode(request, snapshot.namespace, target, run));
-  return { runId: run.id, name: request.name, namespace: snapshot.namespace, nodes, warnings: targets.warnings };
+  const warnings = [...targets.warnings, ...shortenedWarning(targets.nodes)];
+  return { runId: run.id, name: request.name, namespace: snapshot.namespace, nodes, warnings };
+}
+
+function shortenedWarning(nodes: readonly NodeTarget[]): string[] {
+  const shortened = nodes.filter(({ addresses }) => isShortened(addresses)).map(({ node }) => node);
+  if (shortened.length === 0) return [];
+  return [`many pods on ${listNames(shortened)}: ARP and neighbour discovery of all addresses there are captured`];
 }
 
 function requireNoLack({ lacks, namespace }: Snapshot): void {
@@ -89,6 +99,11 @@ function pktmonFilter(
 function planNode(request: CaptureRequest, namespace: string, target: NodeTarget, run: Run): PlannedNode {
   const pktmon = target.os === 'windows' ? pktmonFilter(target, request.filter) : null;
   const filter = pktmon === null ? composeFilter(target.addresses, request.filter) : '';
+  if (Buffer.byteLength(filter) > MAX_FILTER) {
+    throw new ClusterError(`the filter for ${target.node} is too long: ${Buffer.byteLength(filter)} bytes`, {
+      hint: `A command takes ${MAX_FILTER} bytes: name fewer pods, or networks in place of addresses.`,
+    });
+  }
   const destinations = request.destinations.map(mountedDestination);
   const spec = workloadSpec(request, {
     namespace,

@@ -8,7 +8,7 @@ import {
   LABEL_CAPTURE,
 } from './names.ts';
 import { nodeOfJob } from './node-of-job.ts';
-import { decodeResult, type StopReason, type WorkloadResult } from './workload-spec.ts';
+import { decodeResult, filterOfSpec, type StopReason, type WorkloadResult } from './workload-spec.ts';
 
 /** `waiting` and `capturing` may still change; `completed` and `failed` are final. */
 export type Phase = 'waiting' | 'capturing' | 'completed' | 'failed';
@@ -26,6 +26,8 @@ export type NodeStatus = {
   result: WorkloadResult | undefined;
   hostPath: string | undefined;
   stem: string | undefined;
+  /** BPF text; undefined for the captures of other tools. */
+  filter: string | undefined;
   /** What its pod runs, so that a download pod can run the same; undefined for captures of other tools. */
   image: PodImage | undefined;
   /** Failed before it began, and yet begins if the reason goes away: an image appears, a quota is raised. */
@@ -103,6 +105,7 @@ function nodeStatus(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]
     result: undefined,
     hostPath: annotations[ANNOTATION_HOST_PATH],
     stem: annotations[ANNOTATION_FILENAME],
+    filter: filterOfSpec(annotations[ANNOTATION_WORKLOAD] ?? ''),
     image: imageOf(job),
     mayStart: false,
     ...told,

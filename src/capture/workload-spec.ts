@@ -133,6 +133,16 @@ export function decodeSpec(text: string): WorkloadSpec {
   return decode(workloadSpec, text, 'workload specification');
 }
 
+/** The filter in a spec of any version, for a look at many captures; undefined where none can be read. */
+export function filterOfSpec(text: string): string | undefined {
+  try {
+    const filter = (JSON.parse(text) as { filter?: unknown } | null)?.filter;
+    return typeof filter === 'string' ? filter : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A result as compact JSON of at most 4,096 bytes: errors are shortened, then dropped, until it fits. */
 export function encodeResult(result: WorkloadResult): string {
   for (const length of [400, 200, 100, 50]) {

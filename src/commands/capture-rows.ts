@@ -39,7 +39,8 @@ const filterRows: readonly OptionRow[] = [
   {
     group: GROUPS.filter,
     flags: '--include-filter <endpoints>',
-    description: 'only packets from or to one of these: IP:Port, IP, Port, *:Port, IP:*, separated by commas',
+    description:
+      'only packets from or to one of these: IP:Port, IP, Port, *:Port, IP:*, separated by commas; [::1]:53, 10.0.0.0/8:80',
   },
   {
     group: GROUPS.filter,
@@ -54,7 +55,7 @@ const filterRows: readonly OptionRow[] = [
   {
     group: GROUPS.filter,
     flags: '--tcpdump-filter <expression>',
-    description: 'deprecated: the old name of --pcap-filter',
+    description: 'deprecated: the old name of --pcap-filter; flags of tcpdump in it become flags of ours',
   },
   {
     group: GROUPS.filter,

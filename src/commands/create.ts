@@ -8,17 +8,20 @@ import type { Deps } from '../deps.ts';
 import { InterruptedError } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import { type CreateFlags, toCaptureRequest } from './capture-flags.ts';
+import { checkNodeFilters } from './filter-check.ts';
+import { filterLines, isVerbose, type VerboseFlags } from './filter-lines.ts';
 import { showProgress } from './progress.ts';
 import { count, failureLines, location, plural, size, span, totals } from './render.ts';
 
 /** `capture create`: one Job per node; with --wait, until the last tarball is saved. Returns the exit code. */
-export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions): Promise<number> {
+export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions & VerboseFlags): Promise<number> {
   const { request, timeoutMs, warnings } = await toCaptureRequest(flags, deps);
   const cluster = await deps.connect(flags);
   const snapshot = await readSnapshot(request, cluster);
   const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: deps.now() });
-  for (const warning of [...warnings, ...plan.warnings]) deps.ui.warn(warning);
-  describe(plan, request, deps);
+  const checked = await checkNodeFilters(plan.nodes, request);
+  for (const warning of [...warnings, ...plan.warnings, ...checked]) deps.ui.warn(warning);
+  describe(plan, request, deps, flags);
   const startedAt = deps.now();
   await applyPlan(plan, cluster, deps.signal);
   if (flags.wait === true) return waitAndReport(deps, cluster, plan, { timeoutMs, startedAt });
@@ -28,19 +31,14 @@ export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions)
   return 0;
 }
 
-function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps): void {
+function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps, flags: VerboseFlags): void {
   const limits = [
     request.durationMs === null ? [] : [`for ${span(request.durationMs)}`],
     request.maxBytes === null ? [] : [`up to ${size(request.maxBytes)} a node`],
   ].flat();
   const until = limits.length > 0 ? limits.join(' or ') : 'until it is stopped';
   deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${aim(plan)}, ${until}`);
-  for (const [filter, nodes] of Map.groupBy(plan.nodes, (node) => node.filter)) {
-    if (filter === '') continue;
-    const shown = filter.length > 300 ? `${filter.slice(0, 300)} …` : filter;
-    const names = nodes.map((node) => node.node);
-    deps.ui.note(`  filter on ${names.length > 3 ? plural(names.length, 'node') : names.join(', ')}: ${shown}`);
-  }
+  for (const line of filterLines(plan.nodes, isVerbose(flags))) deps.ui.note(line);
 }
 
 /** What is captured, in numbers: `3 pods on 2 nodes and 1 whole node`. */

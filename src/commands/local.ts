@@ -8,12 +8,14 @@ import type { WorkloadResult } from '../capture/workload-spec.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError } from '../errors.ts';
 import { runWorkload } from '../workload/run.ts';
+import { checkNodeFilters } from './filter-check.ts';
+import { filterLines, isVerbose, type VerboseFlags } from './filter-lines.ts';
 import { Problems, throwProblems } from './flags.ts';
 import { count, plural, size, span } from './render.ts';
 import { type SettingsFlags, toSettings } from './settings-flags.ts';
 
 /** `capture local`: the same capture on this machine, without a cluster. Ctrl-C ends it and keeps the tarball. */
-export async function local(deps: Deps, flags: SettingsFlags & { output?: string }): Promise<number> {
+export async function local(deps: Deps, flags: SettingsFlags & VerboseFlags & { output?: string }): Promise<number> {
   const problems = new Problems();
   const settings = await toSettings(flags, problems, deps.newId);
   throwProblems(problems, 'captured');
@@ -28,8 +30,11 @@ export async function local(deps: Deps, flags: SettingsFlags & { output?: string
     destinations: [{ kind: 'host-path', path: directory, directory }],
     now: deps.now(),
   });
+  const narrowed = [{ node: 'this machine', filter: spec.filter }];
+  for (const warning of await checkNodeFilters(narrowed, settings)) deps.ui.warn(warning);
   const limit = settings.durationMs === null ? 'until Ctrl-C' : `for ${span(settings.durationMs)}, or until Ctrl-C`;
   deps.ui.note(`Capture ${spec.capture} on this machine, ${limit}`);
+  for (const line of filterLines(narrowed, isVerbose(flags))) deps.ui.note(line);
   const stop = new AbortController();
   deps.signal.addEventListener('abort', () => stop.abort('interrupted'), { once: true });
   const outcome = await runWorkload(spec, { stop: stop.signal, now: deps.now, log: deps.ui.note });

@@ -3,6 +3,7 @@ import type { CaptureSettings } from '../capture/request.ts';
 import { DEFAULT_DURATION, DEFAULT_MAX_SIZE } from './capture-rows.ts';
 import { type FilterFlags, toFilter } from './filter-flags.ts';
 import { type Problems, parseDuration, parseInteger, parseInterfaces } from './flags.ts';
+import { mapTcpdumpFlags } from './tcpdump-flags.ts';
 
 /** Bytes in the megabyte of `--max-size`, as in tcpdump's -C. */
 const MEGABYTE = 1_000_000;
@@ -34,10 +35,11 @@ export type SettingsFlags = FilterFlags & {
 
 /** The flags that a capture in a cluster and one on this machine share. */
 export async function toSettings(
-  flags: SettingsFlags,
+  typed: SettingsFlags,
   problems: Problems,
   newId: () => string,
 ): Promise<CaptureSettings> {
+  const flags = mapTcpdumpFlags(typed, problems);
   const duration = problems.parse('--duration', flags.duration ?? DEFAULT_DURATION, parseDuration);
   const size = problems.parse('--max-size', flags.maxSize ?? DEFAULT_MAX_SIZE, parseInteger(0, 10_000_000));
   return {

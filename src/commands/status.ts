@@ -2,6 +2,7 @@ import { readCapture } from '../capture/observe.ts';
 import { type CaptureSummary, type NodeStatus, stopReasonWords } from '../capture/status.ts';
 import type { Cell, Deps } from '../deps.ts';
 import type { ConnectionOptions } from '../kube/cluster.ts';
+import { filterLines, isVerbose, type VerboseFlags } from './filter-lines.ts';
 import { captureName } from './name-argument.ts';
 import { age, count, failureLines, location, lostCell, lostOf, plural, size, totals } from './render.ts';
 
@@ -9,13 +10,14 @@ import { age, count, failureLines, location, lostCell, lostOf, plural, size, tot
 export async function status(
   deps: Deps,
   name: string | undefined,
-  flags: ConnectionOptions & { name?: string },
+  flags: ConnectionOptions & VerboseFlags & { name?: string },
 ): Promise<number> {
   const wanted = captureName(name, flags.name);
   const cluster = await deps.connect(flags);
   const capture = await readCapture(cluster, wanted);
   const { ui } = deps;
   ui.print(headline(capture, deps.now()));
+  for (const line of filterLines(capture.nodes, isVerbose(flags))) ui.print(line);
   ui.print('');
   const head = ['NODE', 'STATE', 'ENDED BY', 'PACKETS', 'LOST', 'SIZE', 'SHA-256', 'DELIVERED TO'];
   await ui.printTable([head, ...capture.nodes.map(nodeRow)]);

@@ -41,7 +41,7 @@ export const importTable: readonly Row[] = [
   {
     files: ['src/commands/**'],
     values: [
-      ...['commands', 'capture', 'workload', 'upload'].map((folder) => `src/${folder}/**`),
+      ...['commands', 'capture', 'bpf', 'workload', 'upload'].map((folder) => `src/${folder}/**`),
       ...['src/deps.ts', 'src/errors.ts', 'package.json', 'npm:commander', 'npm:p-map', ...data, ...node],
     ],
     types: anything,
@@ -72,6 +72,11 @@ export const importTable: readonly Row[] = [
   {
     files: ['src/kube/**'],
     values: ['src/kube/**', 'src/errors.ts', ...clientNode, ...data, ...node],
+    types: [],
+  },
+  {
+    files: ['src/bpf/**'],
+    values: ['src/bpf/**', 'node:worker_threads'],
     types: [],
   },
   {

@@ -70,6 +70,7 @@ const proofs: readonly (readonly [file: string, forbidden: string, allowed: stri
     `import chalk from 'chalk'`,
     `const x = await import('@kubernetes/client-node/dist/exec.js')`,
   ],
+  ['src/bpf/check.ts', `import { x } from '../capture/filter.ts'`, `import { Worker } from 'node:worker_threads'`],
   ['src/ui/terminal.ts', `import { x } from '../capture/status.ts'`, `import chalk from 'chalk'`],
   ['src/ui/terminal.ts', `import { x } from '../kube/cluster.ts'`, `import type { Ui } from '../deps.ts'`],
 ];

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { decodeSpec, type WorkloadSpec } from '../../../src/capture/workload-spec.ts';
 import type { Job } from '../../../src/kube/cluster.ts';
 import { retinaOk } from './cli.ts';
@@ -21,7 +22,8 @@ export async function aim(namespace: string, args: readonly string[]): Promise<A
   return { stdout, stderr, jobs, specs: new Map(specs.map((spec) => [spec.node, spec])) };
 }
 
-/** The addresses of pods that a filter lets through, sorted. */
+/** The addresses of pods that a filter lets through, sorted; where neighbours ask for them is left out. */
 export function addressesIn(filter: string): string[] {
-  return [...filter.matchAll(/ip6? host ([0-9a-f.:]+)/g)].map(([, address = '']) => address).sort();
+  const words = filter.split(/[^0-9a-f.:]+/).filter((word) => isIP(word) > 0 && !word.startsWith('ff02:'));
+  return [...new Set(words)].sort();
 }

@@ -1,3 +1,4 @@
+import { filterRows } from './wrong-filters.ts';
 import { NS } from './wrong-lab.ts';
 
 /** A command line or a situation that must fail, and what the user is told. */
@@ -14,7 +15,8 @@ export type WrongCase = {
   within?: number;
 };
 
-type Row = readonly [what: string, flags: readonly string[], message: RegExp, hint?: RegExp];
+/** A case of `flagCases`: below the error may stand a hint. */
+export type Row = readonly [what: string, flags: readonly string[], message: RegExp, hint?: RegExp];
 
 const L64 = 'a'.repeat(64);
 
@@ -72,8 +74,6 @@ const createRows: readonly Row[] = [
   ['an interface that is too long', ['--interfaces', 'a234567890123456'], /more than 15 characters/],
   ['all interfaces and one of them', ['--interfaces', 'any,eth0'], /any stands for all interfaces/],
   ['an interface that is a flag', ['--interfaces=-w'], /--interfaces: "-w" cannot be the name/],
-  ['a filter that is a flag', ['--pcap-filter', '-w /etc/passwd'], /--pcap-filter: .*is a flag of tcpdump, not a BPF/],
-  ['a filter on two lines', ['--pcap-filter', 'tcp\nudp'], /--pcap-filter: .*control character/],
   ['a CPU limit that is none', ['--cpu-limit', 'lots'], /--cpu-limit: "lots" is not a quantity such as/],
   ['a CPU limit that no capture can live on', ['--cpu-limit', '5m'], /--cpu-limit: "5m" is too little: .*10m/],
   ['a memory limit with a wrong unit', ['--memory-limit', '64MB'], /--memory-limit: "64MB" is not a quantity/],
@@ -165,7 +165,9 @@ export function flagCases(): WrongCase[] {
     ...(hint === undefined ? {} : { hint }),
   });
   return [
-    ...createRows.map(([what, flags, ...told]) => toCase([what, ['capture', 'create', '-n', NS, ...flags], ...told])),
+    ...[...createRows, ...filterRows].map(([what, flags, ...told]) =>
+      toCase([what, ['capture', 'create', '-n', NS, ...flags], ...told]),
+    ),
     ...otherRows.map(toCase),
   ];
 }

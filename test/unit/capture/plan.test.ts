@@ -46,7 +46,8 @@ suite('plan', () => {
       RUN,
     );
     const filters = plan.nodes.map(({ job }) => specOf(job).filter);
-    assert.deepEqual(filters, ['(ip host 10.244.1.7) and (tcp or udp)', '(ip host 10.244.2.4) and (tcp or udp)']);
+    const only = (address: string): string => `(ip host ${address} or arp host ${address}) and (tcp or udp)`;
+    assert.deepEqual(filters, [only('10.244.1.7'), only('10.244.2.4')]);
     assert.deepEqual(
       filters,
       plan.nodes.map(({ filter }) => filter),
@@ -54,6 +55,20 @@ suite('plan', () => {
     assert.deepEqual(
       plan.nodes.map((node) => node.pods),
       [['shop/a'], ['shop/b']],
+    );
+  });
+
+  test('many pods on a node: the filter is shortened, and said so; too long a filter is refused', () => {
+    const many = Array.from({ length: 500 }, (_, n) => pod(`p${n}`, { addresses: [`10.244.${n >> 8}.${n & 255}`] }));
+    const target = { kind: 'pods', selector: selector('app=web'), namespaces: undefined } as const;
+    const plan = planCapture(request({ target }), snapshot({ pods: many, searched: ['shop'] }), RUN);
+    assert.deepEqual(plan.warnings, [
+      'many pods on node1: ARP and neighbour discovery of all addresses there are captured',
+    ]);
+    const filter = filterModel({ expression: 'tcp or '.repeat(20_000) });
+    assert.throws(
+      () => planCapture(request({ filter }), snapshot(), RUN),
+      /filter for node1 is too long: 1\d{5} bytes/,
     );
   });
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { isFinal, type NodeStatus, resultProblem, stopReasonWords, summarize } from '../../../src/capture/status.ts';
-import { encodeResult } from '../../../src/capture/workload-spec.ts';
+import { encodeResult, encodeSpec } from '../../../src/capture/workload-spec.ts';
 import type { Job, KubeEvent, Pod } from '../../../src/kube/cluster.ts';
-import { jobOf, podOf, result } from '../support/builders.ts';
+import { jobOf, podOf, result, spec } from '../support/builders.ts';
 
 const job = jobOf('node1');
 
@@ -111,6 +111,17 @@ suite('status of a node', () => {
     assert.match(hintOf('forbidden: no PriorityClass with name x was found is forbidden'), /get priorityclasses/);
     assert.match(hintOf('is forbidden: exceeded quota: q'), /describe quota/);
     assert.match(hintOf('is forbidden: violates PodSecurity'), /admits privileged pods/);
+  });
+
+  test('the filter is read from the order of our own captures, of any version', () => {
+    const told = (workload: string | undefined) => {
+      const seen = podOf(job, running);
+      if (seen.metadata) seen.metadata.annotations = workload === undefined ? {} : { 'retina.sh/workload': workload };
+      return statusOf(seen).filter;
+    };
+    assert.equal(told(encodeSpec(spec({ filter: 'tcp' }))), 'tcp');
+    assert.equal(told('{"version":1,"filter":"udp"}'), 'udp');
+    for (const strange of [undefined, '', 'null', '{"filter":1}', '{']) assert.equal(told(strange), undefined);
   });
 
   test('of several pods of a Job the newest counts', () => {
