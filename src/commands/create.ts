@@ -9,7 +9,7 @@ import { InterruptedError } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import { type CreateFlags, toCaptureRequest } from './capture-flags.ts';
 import { showProgress } from './progress.ts';
-import { count, failureLines, location, plural, size, span, totals } from './render.ts';
+import { count, failureLines, limitWords, location, plural, size, totals } from './render.ts';
 
 /** `capture create`: one Job per node; with --wait, until the last tarball is saved. Returns the exit code. */
 export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions): Promise<number> {
@@ -32,12 +32,7 @@ function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps): void 
   const pods = plan.nodes.reduce((total, node) => total + node.pods.length, 0);
   const what =
     pods > 0 ? `${plural(pods, 'pod')} on ${plural(plan.nodes.length, 'node')}` : plural(plan.nodes.length, 'node');
-  const limits = [
-    request.durationMs === null ? [] : [`for ${span(request.durationMs)}`],
-    request.maxBytes === null ? [] : [`up to ${size(request.maxBytes)} a node`],
-  ].flat();
-  const until = limits.length > 0 ? limits.join(' or ') : 'until it is stopped';
-  deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${what}, ${until}`);
+  deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${what}, ${limitWords(request, ' a node')}`);
   for (const [filter, nodes] of Map.groupBy(plan.nodes, (node) => node.filter)) {
     if (filter === '') continue;
     const shown = filter.length > 300 ? `${filter.slice(0, 300)} …` : filter;
