@@ -5,7 +5,7 @@ import type { StopReason, WorkloadSpec } from '../capture/workload-spec.ts';
 import { explainErrno, freeSpace } from '../upload/explain.ts';
 import type { BundleEntry } from './bundle.ts';
 import { type Kept, settlePcaps } from './limit.ts';
-import { renderListing } from './listing.ts';
+import { writeListing } from './listing.ts';
 import { collectMetadata } from './metadata.ts';
 import type { Scratch } from './scratch.ts';
 import { startTcpdump, type Tcpdump } from './tcpdump.ts';
@@ -116,7 +116,8 @@ function toolLog(tools: readonly Tcpdump[]): string {
 
 type Settled = Omit<Captured, 'startedAt' | 'endedAt'>;
 
-async function settle({ spec, scratch, tools, options }: Session, end: End): Promise<Settled> {
+async function settle(session: Session, end: End): Promise<Settled> {
+  const { spec, scratch, tools } = session;
   const errors = end.error === undefined ? [] : [end.error];
   const counts = tools.map((tool) => tool.counts());
   const written = tools.map((tool) => ({ ...tool, captured: tool.counts().captured }));
@@ -133,7 +134,7 @@ async function settle({ spec, scratch, tools, options }: Session, end: End): Pro
   }
   return {
     reason: reasonOf(end, kept),
-    files: [...(kept?.entries ?? []), ...(await texts(spec, kept, { tools, options }))],
+    files: [...(kept?.entries ?? []), ...(await texts(kept, session))],
     packets,
     worthKeeping: packets > 0 || kept === null,
     pcapBytes: bytes,
@@ -158,15 +159,15 @@ function reasonOf({ reason }: End, kept: Kept | null): StopReason | 'discard' {
 }
 
 /** What is to be read besides the packets. */
-async function texts(
-  spec: WorkloadSpec,
-  kept: Kept | null,
-  { tools, options }: Pick<Session, 'tools' | 'options'>,
-): Promise<BundleEntry[]> {
+async function texts(kept: Kept | null, { spec, tools, options, scratch }: Session): Promise<BundleEntry[]> {
   const log = { name: LOG_NAME, content: Buffer.from(toolLog(tools)) };
   if (spec.listing === null || kept === null) return [log];
   options.log(`listing ${kept.packets} packets in ${LISTING_NAME}`);
-  return [log, { name: LISTING_NAME, content: await renderListing(spec.listing, kept) }];
+  const file = join(scratch.bundle, LISTING_NAME);
+  const problem = await writeListing(file, spec.listing, kept);
+  // It is never the listing that fails a capture.
+  const told = { name: LISTING_NAME, content: Buffer.from(`[the packets could not be listed: ${problem}]\n`) };
+  return [log, problem === null ? { name: LISTING_NAME, file } : told];
 }
 
 async function nothing({ tools }: Session): Promise<Settled> {

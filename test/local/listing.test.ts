@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { execa } from 'execa';
 import type { WorkloadSpec } from '../../src/capture/workload-spec.ts';
-import { renderListing } from '../../src/workload/listing.ts';
+import { writeListing } from '../../src/workload/listing.ts';
 import { labProblem, openLab, PLAIN_LISTING, resultOf, unpack } from './lab.ts';
 
 const STEM = 'lt-lab-20261121101500UTC';
@@ -58,10 +58,9 @@ suite('the listing', { skip: labProblem() ?? false, concurrency: 3 }, () => {
       yield await readFile(join(path, `${STEM}.pcap`));
     }
     const kept = { packets: 3, streams: [{ title: 'lo', open }] };
-    assert.equal(await listingIn(path), (await renderListing(NUMBERS, kept)).toString());
     for (const [changes, expected] of rows) {
-      const text = (await renderListing({ ...NUMBERS, ...changes }, kept)).toString('latin1');
-      assert.match(text, expected, JSON.stringify(changes));
+      assert.equal(await writeListing(join(path, 'packets.txt'), { ...NUMBERS, ...changes }, kept), null);
+      assert.match(await listingIn(path), expected, JSON.stringify(changes));
     }
   });
 
@@ -85,11 +84,14 @@ suite('the listing', { skip: labProblem() ?? false, concurrency: 3 }, () => {
     assert.ok(performance.now() - began < 25_000);
   });
 
-  test('a tcpdump that fails is told in it, and costs nothing else', async () => {
+  test('a tcpdump that fails is told in it, and a file that cannot be written to the caller', async (t) => {
+    const path = await captured(t, {}, { count: 1 });
     async function* broken(): AsyncGenerator<Buffer> {
       yield Buffer.from('this is no capture file at all');
     }
-    const text = await renderListing(NUMBERS, { packets: 1, streams: [{ title: 'x', open: broken }] });
-    assert.match(text.toString(), /^\[0 of 1 packets are listed: tcpdump failed: .*unknown file format\]\n$/);
+    const kept = { packets: 1, streams: [{ title: 'x', open: broken }] };
+    assert.equal(await writeListing(join(path, 'packets.txt'), NUMBERS, kept), null);
+    assert.match(await listingIn(path), /^\[0 of 1 packets are listed: tcpdump failed: .*unknown file format\]\n$/);
+    assert.match((await writeListing(path, NUMBERS, kept)) ?? '', /EISDIR/);
   });
 });
