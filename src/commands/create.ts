@@ -11,7 +11,7 @@ import { type CreateFlags, toCaptureRequest } from './capture-flags.ts';
 import { checkNodeFilters } from './filter-check.ts';
 import { filterLines, isVerbose, type VerboseFlags } from './filter-lines.ts';
 import { showProgress } from './progress.ts';
-import { count, failureLines, location, plural, size, span, totals } from './render.ts';
+import { count, failureLines, limitWords, location, plural, size, totals } from './render.ts';
 
 /** `capture create`: one Job per node; with --wait, until the last tarball is saved. Returns the exit code. */
 export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions & VerboseFlags): Promise<number> {
@@ -32,12 +32,7 @@ export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions 
 }
 
 function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps, flags: VerboseFlags): void {
-  const limits = [
-    request.durationMs === null ? [] : [`for ${span(request.durationMs)}`],
-    request.maxBytes === null ? [] : [`up to ${size(request.maxBytes)} a node`],
-  ].flat();
-  const until = limits.length > 0 ? limits.join(' or ') : 'until it is stopped';
-  deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${aim(plan)}, ${until}`);
+  deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${aim(plan)}, ${limitWords(request, ' a node')}`);
   for (const line of filterLines(plan.nodes, isVerbose(flags))) deps.ui.note(line);
 }
 

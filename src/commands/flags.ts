@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { Duration } from '@icholy/duration';
 import type { NodePath } from '../capture/request.ts';
 import { type LabelSelector, parseSelector } from '../capture/selector.ts';
+import { nearest } from '../capture/suggest.ts';
 import { UsageError } from '../errors.ts';
 
 /** Collects what is wrong with a command line, so that everything is reported together. */
@@ -148,5 +149,11 @@ export function parseImage(text: string): string | Error {
 
 /** One of a few words. */
 export function parseOneOf<T extends string>(...words: readonly T[]): (text: string) => T | Error {
-  return (text) => words.find((word) => word === text) ?? new Error(`"${text}" is not one of ${words.join(', ')}`);
+  return (text) => {
+    const known = words.find((word) => word === text);
+    if (known !== undefined) return known;
+    const meant = nearest(text, words);
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+    return new Error(`"${text}" is not one of ${words.join(', ')}${hint}`);
+  };
 }

@@ -4,6 +4,7 @@ import { delimiter, join, resolve } from 'node:path';
 import { composeFilter } from '../capture/filter.ts';
 import { workloadSpec } from '../capture/plan.ts';
 import { stopReasonWords } from '../capture/status.ts';
+import { shellWord } from '../capture/suggest.ts';
 import type { WorkloadResult } from '../capture/workload-spec.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError } from '../errors.ts';
@@ -11,7 +12,7 @@ import { runWorkload } from '../workload/run.ts';
 import { checkNodeFilters } from './filter-check.ts';
 import { filterLines, isVerbose, type VerboseFlags } from './filter-lines.ts';
 import { Problems, throwProblems } from './flags.ts';
-import { count, plural, size, span } from './render.ts';
+import { count, limitWords, plural, size } from './render.ts';
 import { type SettingsFlags, toSettings } from './settings-flags.ts';
 
 /** `capture local`: the same capture on this machine, without a cluster. Ctrl-C ends it and keeps the tarball. */
@@ -32,17 +33,18 @@ export async function local(deps: Deps, flags: SettingsFlags & VerboseFlags & { 
   });
   const narrowed = [{ node: 'this machine', filter: spec.filter }];
   for (const warning of await checkNodeFilters(narrowed, settings)) deps.ui.warn(warning);
-  const limit = settings.durationMs === null ? 'until Ctrl-C' : `for ${span(settings.durationMs)}, or until Ctrl-C`;
-  deps.ui.note(`Capture ${spec.capture} on this machine, ${limit}`);
+  deps.ui.note(
+    `Capture ${spec.capture} on this machine, ${limitWords(settings, '')} (Ctrl-C ends it and keeps the files)`,
+  );
   for (const line of filterLines(narrowed, isVerbose(flags))) deps.ui.note(line);
   const stop = new AbortController();
   deps.signal.addEventListener('abort', () => stop.abort('interrupted'), { once: true });
   const outcome = await runWorkload(spec, { stop: stop.signal, now: deps.now, log: deps.ui.note });
   if (outcome.kind === 'discarded') return 1;
-  return report(deps, outcome.result);
+  return report(deps, outcome.result, settings.fileCount !== null);
 }
 
-function report(deps: Deps, result: WorkloadResult): number {
+function report(deps: Deps, result: WorkloadResult, ring: boolean): number {
   const saved = result.destinations.filter((to) => to.ok);
   const good = saved.length === result.destinations.length && result.errors.length === 0;
   const lost = result.droppedByKernel + result.droppedByInterface;
@@ -56,9 +58,16 @@ function report(deps: Deps, result: WorkloadResult): number {
   for (const { ok, location, error } of result.destinations) {
     if (!ok) deps.ui.note(`  not saved to ${location}: ${error ?? 'no reason told'}`);
   }
-  if (saved.length > 0)
-    deps.ui.note(`Next: tar -xzf ${saved[0]?.location} -O --wildcards '*.pcap' | tcpdump -nr - | less`);
+  const [first] = saved;
+  if (first !== undefined) deps.ui.note(`Next: ${readingCommand(first.location, ring)}`);
   return good ? 0 : 1;
+}
+
+/** The packets of a tarball as text. A ring's files have their headers each, so they cannot be read one after another. */
+function readingCommand(location: string, ring: boolean): string {
+  const tarball = shellWord(location);
+  if (ring) return `FILES=$(tar -xvzf ${tarball} --wildcards '*.pcap*'); echo "$FILES" | tcpdump -nV - | less`;
+  return `tar -xzf ${tarball} -O --wildcards '*.pcap*' | tcpdump -nr - | less`;
 }
 
 /** A machine's own name as a node's name would be written. */

@@ -1,5 +1,6 @@
 import prettyBytes from 'pretty-bytes';
 import { tarballName } from '../capture/names.ts';
+import type { CaptureSettings } from '../capture/request.ts';
 import { type CaptureSummary, isFinal, type NodeStatus } from '../capture/status.ts';
 import type { Cell } from '../deps.ts';
 
@@ -33,6 +34,19 @@ export function age(milliseconds: number): string {
 export function span(milliseconds: number): string {
   const seconds = milliseconds / 1000;
   return seconds < 120 || seconds % 60 !== 0 ? `${Number(seconds.toFixed(1))} s` : `${seconds / 60} min`;
+}
+
+/** What ends a capture, in words: `for 30 s or up to 100 MB a node`. */
+export function limitWords(settings: CaptureSettings, where: string): string {
+  const { durationMs, maxBytes, packetCount, fileCount } = settings;
+  const limits = [
+    durationMs === null ? [] : [`for ${span(durationMs)}`],
+    maxBytes === null || fileCount !== null ? [] : [`up to ${size(maxBytes)}${where}`],
+    packetCount === null ? [] : [`up to ${plural(packetCount, 'packet')}${where}`],
+  ].flat();
+  const until = limits.length > 0 ? limits.join(' or ') : 'until it is stopped';
+  if (fileCount === null || maxBytes === null) return until;
+  return `${until}, in a ring of ${plural(fileCount, 'file')} of ${size(maxBytes)}${where}`;
 }
 
 /** Sums over the nodes that have a result. */

@@ -3,35 +3,32 @@ import type { CaptureSettings } from '../capture/request.ts';
 import { DEFAULT_DURATION, DEFAULT_MAX_SIZE } from './capture-rows.ts';
 import { type FilterFlags, toFilter } from './filter-flags.ts';
 import { type Problems, parseDuration, parseInteger, parseInterfaces } from './flags.ts';
+import { type ListingFlags, toListing } from './listing-flags.ts';
 import { mapTcpdumpFlags } from './tcpdump-flags.ts';
 
 /** Bytes in the megabyte of `--max-size`, as in tcpdump's -C. */
 const MEGABYTE = 1_000_000;
 const MAX_SNAP_LENGTH = 262_144;
+const MAX_MEGABYTES = 10_000_000;
+/** What tcpdump can count to. */
+const MAX_PACKETS = 2 ** 31 - 1;
+const MAX_FILES = 10_000;
 
 /** What is captured, as typed; unset flags are undefined. */
-export type SettingsFlags = FilterFlags & {
-  name?: string;
-  interfaces?: string;
-  packetSize?: string;
-  noPromiscuous?: boolean;
-  packetBuffered?: boolean;
-  immediateMode?: boolean;
-  includeMetadata?: boolean;
-  duration?: string;
-  maxSize?: string;
-  packetCount?: string;
-  fileCount?: string;
-  noResolveDns?: boolean;
-  noResolvePort?: boolean;
-  verbosity?: string;
-  timestampFormat?: string;
-  printData?: string;
-  printLinkHeader?: boolean;
-  quietOutput?: boolean;
-  absoluteSeq?: boolean;
-  dontVerifyChecksum?: boolean;
-};
+export type SettingsFlags = FilterFlags &
+  ListingFlags & {
+    name?: string;
+    interfaces?: string;
+    packetSize?: string;
+    noPromiscuous?: boolean;
+    packetBuffered?: boolean;
+    immediateMode?: boolean;
+    includeMetadata?: boolean;
+    duration?: string;
+    maxSize?: string;
+    packetCount?: string;
+    fileCount?: string;
+  };
 
 /** The flags that a capture in a cluster and one on this machine share. */
 export async function toSettings(
@@ -40,21 +37,28 @@ export async function toSettings(
   newId: () => string,
 ): Promise<CaptureSettings> {
   const flags = mapTcpdumpFlags(typed, problems);
-  const duration = problems.parse('--duration', flags.duration ?? DEFAULT_DURATION, parseDuration);
-  const size = problems.parse('--max-size', flags.maxSize ?? DEFAULT_MAX_SIZE, parseInteger(0, 10_000_000));
+  const number = (flag: string, text: string | undefined, least: number, most: number): number | undefined =>
+    problems.parse(flag, text, parseInteger(least, most));
+  const size = number('--max-size', flags.maxSize ?? DEFAULT_MAX_SIZE, 0, MAX_MEGABYTES);
+  const fileCount = number('--file-count', flags.fileCount, 1, MAX_FILES) ?? null;
+  if (fileCount !== null && size === 0) {
+    problems.found.push('--file-count: its files need a size, and --max-size 0 is none: give --max-size 1 or more');
+  }
+  // A ring keeps what came last: it runs until somebody has seen enough, unless a duration is typed.
+  const duration = flags.duration ?? (flags.fileCount === undefined ? DEFAULT_DURATION : '0');
   return {
     name: problems.parse('--name', flags.name, parseCaptureName) ?? `retina-capture-${newId()}`,
     filter: await toFilter(flags, problems),
     interfaces: problems.parse('--interfaces', flags.interfaces, parseInterfaces) ?? ['any'],
-    snapLength: problems.parse('--packet-size', flags.packetSize, parseInteger(0, MAX_SNAP_LENGTH)) ?? 0,
-    durationMs: duration || null,
+    snapLength: number('--packet-size', flags.packetSize, 0, MAX_SNAP_LENGTH) ?? 0,
+    durationMs: problems.parse('--duration', duration, parseDuration) || null,
     maxBytes: size ? size * MEGABYTE : null,
-    packetCount: null,
-    fileCount: null,
-    promiscuous: true,
-    packetBuffered: false,
-    immediate: false,
-    listing: null,
+    packetCount: number('--packet-count', flags.packetCount, 0, MAX_PACKETS) || null,
+    fileCount,
+    promiscuous: flags.noPromiscuous !== true,
+    packetBuffered: flags.packetBuffered ?? false,
+    immediate: flags.immediateMode ?? false,
+    listing: toListing(flags, problems),
     includeMetadata: flags.includeMetadata ?? true,
   };
 }

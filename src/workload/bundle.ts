@@ -1,6 +1,5 @@
-import { open, readdir } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { pMapIterable } from 'p-map';
@@ -11,18 +10,12 @@ const MEMBER_BYTES = 1 << 19;
 const BLOCK = 512;
 const compress = promisify(gzip);
 
-/** A file of the tarball: on disk, or in memory. */
-export type BundleEntry = { name: string } & ({ file: string } | { content: Buffer });
-
-/** The files of a directory as entries: packets first, then the rest by name. */
-export async function listBundle(directory: string): Promise<BundleEntry[]> {
-  const entries = await readdir(directory, { withFileTypes: true });
-  const rank = (name: string): number => (name.endsWith('.pcap') ? 0 : 1);
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => ({ name: entry.name, file: join(directory, entry.name) }))
-    .sort((a, b) => rank(a.name) - rank(b.name) || (a.name < b.name ? -1 : 1));
-}
+/** A file of the tarball: on disk, in memory, or made while it is read, of a size that is known. */
+export type BundleEntry = { name: string } & (
+  | { file: string }
+  | { content: Buffer }
+  | { size: number; open(): AsyncIterable<Buffer> }
+);
 
 /**
  * The entries as a gzipped tar, in constant memory. Members of a gzip file may follow one another, so several are
@@ -42,8 +35,12 @@ async function* packTar(entries: readonly BundleEntry[], now: Date): AsyncGenera
       yield headerOf(entry.name, entry.content.length, now);
       yield entry.content;
       yield padding(entry.content.length);
-    } else {
+    } else if ('file' in entry) {
       yield* packFile(entry.name, entry.file, now);
+    } else {
+      yield headerOf(entry.name, entry.size, now);
+      yield* entry.open();
+      yield padding(entry.size);
     }
   }
   yield Buffer.alloc(2 * BLOCK);

@@ -2,11 +2,12 @@ import { type FileHandle, open } from 'node:fs/promises';
 
 /** Length of a pcap file's own header; a file that holds no packets is exactly this long. */
 export const PCAP_HEADER_BYTES = 24;
-const RECORD_HEADER_BYTES = 16;
+/** Length of what precedes each packet's bytes. */
+export const RECORD_HEADER_BYTES = 16;
 /** Bytes read at once: large enough that system calls do not count, small enough for a pod's memory limit. */
 const WINDOW = 1 << 20;
 /** libpcap's own upper bound for a snap length; beyond it a record's length is taken for damage. */
-const MAX_RECORD = 262_144;
+export const MAX_RECORD = 262_144;
 
 /** What was found in a pcap file up to a limit. */
 export type PcapScan = {
@@ -23,6 +24,16 @@ export function pcapByteOrder(magic: Uint8Array): 'little' | 'big' | undefined {
   if (value === 'a1b2c3d4' || value === 'a1b23c4d') return 'big';
   if (value === 'd4c3b2a1' || value === '4d3cb2a1') return 'little';
   return undefined;
+}
+
+/** A pcap file's own header; null when it has no whole one. */
+export async function pcapHeader(path: string): Promise<Buffer | null> {
+  const file = await open(path, 'r');
+  try {
+    return await readHeader(file);
+  } finally {
+    await file.close();
+  }
 }
 
 /**
@@ -50,11 +61,16 @@ export async function cutPcap(path: string, limit = Number.POSITIVE_INFINITY): P
   }
 }
 
-async function scan(file: FileHandle, limit: number): Promise<PcapScan | null> {
+async function readHeader(file: FileHandle): Promise<Buffer | null> {
   const header = Buffer.alloc(PCAP_HEADER_BYTES);
-  if ((await file.read(header, 0, PCAP_HEADER_BYTES, 0)).bytesRead < PCAP_HEADER_BYTES) return null;
+  const { bytesRead } = await file.read(header, 0, PCAP_HEADER_BYTES, 0);
+  return bytesRead === PCAP_HEADER_BYTES && pcapByteOrder(header) !== undefined ? header : null;
+}
+
+async function scan(file: FileHandle, limit: number): Promise<PcapScan | null> {
+  const header = await readHeader(file);
+  if (header === null) return null;
   const order = pcapByteOrder(header);
-  if (order === undefined) return null;
   const bound = Math.min(limit, (await file.stat()).size);
   const window = Buffer.allocUnsafe(WINDOW);
   const view = new DataView(window.buffer, window.byteOffset, WINDOW);

@@ -3,7 +3,7 @@ import { encodeResult, WORKLOAD_VERSION, type WorkloadResult, type WorkloadSpec 
 import { messageOf } from '../errors.ts';
 import { explainErrno } from '../upload/explain.ts';
 import { createUploader, type Uploader } from '../upload/uploader.ts';
-import { listBundle, streamBundle } from './bundle.ts';
+import { streamBundle } from './bundle.ts';
 import { type Delivered, deliver } from './deliver.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 import { type Captured, capture, type WorkloadOptions } from './session.ts';
@@ -57,8 +57,7 @@ async function bundleAndDeliver(spec: WorkloadSpec, captured: Captured, deliveri
   if (captured.reason === 'error' && !captured.worthKeeping)
     return undelivered(uploaders, 'there is nothing to deliver');
   options.log(`bundling ${captured.packets} packets into ${tarballName(spec.stem)}`);
-  const entries = [...(await listBundle(scratch.bundle)), ...captured.metadata];
-  const delivered = await deliver(streamBundle(entries, captured.endedAt), uploaders);
+  const delivered = await deliver(streamBundle(captured.files, captured.endedAt), uploaders);
   for (const { ok, location, error } of delivered.deliveries)
     options.log(ok ? `saved ${location}` : `failed: ${error}`);
   if (delivered.sent !== null || !captured.worthKeeping) return delivered;
@@ -102,7 +101,7 @@ function buildResult(spec: WorkloadSpec, captured: Captured, { sent, deliveries,
 
 function failedCapture(at: Date, error: string): Captured {
   return {
-    metadata: [],
+    files: [],
     reason: 'error',
     startedAt: at,
     endedAt: at,

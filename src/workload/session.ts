@@ -1,10 +1,11 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { WorkloadSpec } from '../capture/workload-spec.ts';
+import type { StopReason, WorkloadSpec } from '../capture/workload-spec.ts';
 import { explainErrno, freeSpace } from '../upload/explain.ts';
 import type { BundleEntry } from './bundle.ts';
-import { settlePcaps } from './limit.ts';
+import { type Kept, settlePcaps } from './limit.ts';
+import { writeListing } from './listing.ts';
 import { collectMetadata } from './metadata.ts';
 import type { Scratch } from './scratch.ts';
 import { startTcpdump, type Tcpdump } from './tcpdump.ts';
@@ -12,6 +13,8 @@ import { type End, firstEnd, stopRequested } from './watch.ts';
 
 /** How long the failures of further interfaces are waited for after the first. */
 const FAILURES_MS = 200;
+const LOG_NAME = 'tcpdump.log';
+const LISTING_NAME = 'packets.txt';
 
 /** What the outside gives a workload. */
 export type WorkloadOptions = {
@@ -22,14 +25,15 @@ export type WorkloadOptions = {
   now: () => Date;
 };
 
-/** What a capture left: packets in the bundle directory, the rest in memory. */
+/** What a capture left. */
 export type Captured = {
-  metadata: readonly BundleEntry[];
+  /** Of the tarball, packets first. */
+  files: readonly BundleEntry[];
   reason: End['reason'];
   startedAt: Date;
   endedAt: Date;
   packets: number;
-  /** Whether there are packets in the bundle, or may be. */
+  /** Whether there are packets in the bundle directory, or may be. */
   worthKeeping: boolean;
   pcapBytes: number;
   droppedByKernel: number;
@@ -45,8 +49,7 @@ export async function capture(spec: WorkloadSpec, scratch: Scratch, options: Wor
     startTcpdump({
       interface: name,
       file: join(scratch.bundle, pcapName(spec, name)),
-      snapLength: spec.snapLength,
-      filter: spec.filter,
+      ...spec,
     }),
   );
   const session = { spec, scratch, options, tools };
@@ -61,12 +64,15 @@ export async function capture(spec: WorkloadSpec, scratch: Scratch, options: Wor
     }
     const end = failure ?? (await firstEnd(tools, { ...spec, directory: scratch.bundle, stop: options.stop }));
     const endedAt = options.now();
-    if (end.reason === 'discard') return { ...(await nothing(session)), metadata: [], startedAt, endedAt };
+    if (end.reason === 'discard') return { ...(await nothing(session)), startedAt, endedAt };
     options.log(`capture ended (${end.reason}); collecting what is left`);
     if (spec.includeMetadata) facts.push(collectMetadata('', scratch.directory, metadata.signal));
-    await finishTools(session, failure === undefined && end.reason !== 'max-size');
-    const metadataEntries = (await Promise.all(facts)).flat().sort((a, b) => (a.name < b.name ? -1 : 1));
-    return { ...(await settle(session, end)), metadata: metadataEntries, startedAt, endedAt };
+    // One file that is full holds all there was up to then. Of several, each may still lack what came before.
+    const full = end.reason === 'max-size' && tools.length === 1;
+    await finishTools(session, failure === undefined && !full);
+    const settled = await settle(session, end);
+    const state = (await Promise.all(facts)).flat().sort((a, b) => (a.name < b.name ? -1 : 1));
+    return { ...settled, files: [...settled.files, ...state], startedAt, endedAt };
   } finally {
     metadata.abort();
     await Promise.all(tools.map((tool) => tool.kill()));
@@ -74,7 +80,7 @@ export async function capture(spec: WorkloadSpec, scratch: Scratch, options: Wor
   }
 }
 
-/** The name of an interface's pcap file; a name can hold what a file's must not. */
+/** The name of the file that an interface is captured into; a name can hold what a file's must not. */
 export function pcapName(spec: Pick<WorkloadSpec, 'stem' | 'interfaces'>, name: string): string {
   return spec.interfaces.length === 1 ? `${spec.stem}.pcap` : `${spec.stem}-${name.replace(/[^\w.@:-]/g, '_')}.pcap`;
 }
@@ -100,44 +106,75 @@ async function started({ options, tools }: Session): Promise<End | undefined> {
 
 async function finishTools({ tools, scratch }: Session, drain: boolean): Promise<void> {
   await Promise.all(tools.map((tool) => tool.end(drain)));
-  // Without the log the packets are still worth delivering; a full disk is told where it loses packets.
-  await writeFile(join(scratch.bundle, 'tcpdump.log'), tools.map((tool) => tool.log()).join('\n')).catch(
-    () => undefined,
-  );
+  // Where the tarball cannot be made, the log is kept with the packets; a full disk is told where it loses packets.
+  await writeFile(join(scratch.bundle, LOG_NAME), toolLog(tools)).catch(() => undefined);
 }
 
-type Settled = Omit<Captured, 'startedAt' | 'endedAt' | 'metadata'>;
+function toolLog(tools: readonly Tcpdump[]): string {
+  return tools.map((tool) => tool.log()).join('\n');
+}
 
-async function settle({ spec, scratch, tools }: Session, end: End): Promise<Settled> {
+type Settled = Omit<Captured, 'startedAt' | 'endedAt'>;
+
+async function settle(session: Session, end: End): Promise<Settled> {
+  const { spec, scratch, tools } = session;
   const errors = end.error === undefined ? [] : [end.error];
-  const files = tools.map(({ file }) => file);
-  const pcaps = await settlePcaps(files, spec.maxBytes).catch((error: unknown) => {
+  const counts = tools.map((tool) => tool.counts());
+  const written = tools.map((tool) => ({ ...tool, captured: tool.counts().captured }));
+  const kept = await settlePcaps(written, spec).catch((error: unknown) => {
     errors.push(`the packets could not be counted: ${explainErrno(error)}`);
     return null;
   });
-  const counts = tools.map((tool) => tool.counts());
   const sum = (numbers: readonly number[]): number => numbers.reduce((total, number) => total + number, 0);
-  const packets = sum(pcaps?.map((pcap) => pcap?.packets ?? 0) ?? []);
+  const { packets, bytes } = kept ?? { packets: 0, bytes: 0 };
   const missing = sum(counts.map(({ captured }) => captured)) - packets;
-  // What the size limit cut off was captured too, so only without a cut is a difference a loss.
-  if (missing > 0 && pcaps !== null && !pcaps.some((pcap) => pcap?.limited)) {
+  // What a limit cut off and what a ring has overwritten was captured too: no loss.
+  if (missing > 0 && kept !== null && kept.cutBy === null && spec.fileCount === null) {
     errors.push(`${missing} captured packets could not be written${await spaceLeft(scratch.bundle)}`);
   }
   return {
-    reason: end.reason,
+    reason: reasonOf(end, kept),
+    files: [...(kept?.entries ?? []), ...(await texts(kept, session))],
     packets,
-    worthKeeping: packets > 0 || pcaps === null,
-    pcapBytes: sum(pcaps?.map((pcap) => pcap?.bytes ?? 0) ?? []),
+    worthKeeping: packets > 0 || kept === null,
+    pcapBytes: bytes,
     droppedByKernel: sum(counts.map(({ droppedByKernel }) => droppedByKernel)),
     droppedByInterface: sum(counts.map(({ droppedByInterface }) => droppedByInterface)),
     errors,
   };
 }
 
+const AFTER_A_LIMIT: readonly End['reason'][] = [
+  'duration',
+  'requested',
+  'terminated',
+  'interrupted',
+  'packet-count',
+  'max-size',
+];
+
+/** A limit that has left packets out came first, even where it was noticed later than what ended the capture. */
+function reasonOf({ reason }: End, kept: Kept | null): StopReason | 'discard' {
+  return kept?.cutBy != null && AFTER_A_LIMIT.includes(reason) ? kept.cutBy : reason;
+}
+
+/** What is to be read besides the packets. */
+async function texts(kept: Kept | null, { spec, tools, options, scratch }: Session): Promise<BundleEntry[]> {
+  const log = { name: LOG_NAME, content: Buffer.from(toolLog(tools)) };
+  if (spec.listing === null || kept === null) return [log];
+  options.log(`listing ${kept.packets} packets in ${LISTING_NAME}`);
+  const file = join(scratch.bundle, LISTING_NAME);
+  const problem = await writeListing(file, spec.listing, kept);
+  // It is never the listing that fails a capture.
+  const told = { name: LISTING_NAME, content: Buffer.from(`[the packets could not be listed: ${problem}]\n`) };
+  return [log, problem === null ? { name: LISTING_NAME, file } : told];
+}
+
 async function nothing({ tools }: Session): Promise<Settled> {
   await Promise.all(tools.map((tool) => tool.kill()));
   return {
     reason: 'discard',
+    files: [],
     packets: 0,
     worthKeeping: false,
     pcapBytes: 0,

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf, explainErrno } from '../upload/explain.ts';
 import { atExit } from './at-exit.ts';
+import { type TcpdumpSpec, tcpdumpArgv, tcpdumpCommand } from './tcpdump-argv.ts';
 import {
   isCountsAnswer,
   isListening,
@@ -13,8 +14,6 @@ import {
 } from './tcpdump-output.ts';
 import { toolEnv } from './tool-env.ts';
 
-/** KiB of tcpdump's ring: with the default of 2 MiB, 1 Gbit/s loses packets. */
-const BUFFER_KIB = 16_384;
 /** The kernel hands over a ring block that is not full after 1 s; the rest is for tcpdump to read it. */
 const DRAIN_MS = 1_050;
 /** A tcpdump that is still reading a backlog then is given this long. */
@@ -22,9 +21,8 @@ const DRAIN_BACKLOG_MS = 4_000;
 const DRAIN_POLL_MS = 50;
 const KILL_AFTER_MS = 5_000;
 const MAX_LOG_LINES = 500;
-
-/** What one tcpdump is to capture. */
-export type TcpdumpSpec = { interface: string; file: string; snapLength: number; filter: string };
+/** How a shell ends that finds no tcpdump. */
+const NOT_FOUND = 127;
 
 /** A tcpdump that was started. */
 export type Tcpdump = {
@@ -35,6 +33,8 @@ export type Tcpdump = {
   /** Resolves when it has ended and all its output is read. Never rejects. */
   readonly exited: Promise<void>;
   counts(): TcpdumpCounts;
+  /** Asks for new counters, which come a moment later. Only once it captures: before, it would end it. */
+  askCounts(): void;
   /** Why it ended, in tcpdump's own words or the system's; with a hint where there is one. */
   complaint(): string;
   /** Its command line and what it said. */
@@ -45,24 +45,12 @@ export type Tcpdump = {
   kill(): Promise<void>;
 };
 
-/** tcpdump's arguments. The filter is one argument: nothing in it is taken for an option. */
-export function tcpdumpArgv(spec: TcpdumpSpec): string[] {
-  return [
-    ...['-i', spec.interface, '-n', '-B', String(BUFFER_KIB)],
-    // Root must keep its user, or it loses the right to signal its own child where capabilities are dropped.
-    ...['-Z', 'root'],
-    ...(spec.snapLength > 0 ? ['-s', String(spec.snapLength)] : []),
-    ...['-w', spec.file],
-    ...(spec.filter.trim() === '' ? [] : ['--', spec.filter]),
-  ];
-}
-
 type State = { counts: TcpdumpCounts; answers: number; lines: string[]; spawnError: unknown; killed: boolean };
 
 /** Starts one tcpdump; whether that worked is told by `listening`. */
 export function startTcpdump(spec: TcpdumpSpec): Tcpdump {
-  const argv = tcpdumpArgv(spec);
-  const child = spawn('tcpdump', argv, {
+  const { command, argv } = tcpdumpCommand(spec);
+  const child = spawn(command, argv, {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: toolEnv(),
     // Its own process group: Ctrl-C in a terminal reaches us alone, and tcpdump is drained before it is ended.
@@ -81,8 +69,10 @@ export function startTcpdump(spec: TcpdumpSpec): Tcpdump {
     listening: listening.promise,
     exited,
     counts: () => state.counts,
+    askCounts: () => void (isRunning(child) && child.kill('SIGUSR1')),
     complaint: () => complaintOf(child, state),
-    log: () => [`tcpdump ${argv.map(quoted).join(' ')}`, ...state.lines, ...ending(child, state), ''].join('\n'),
+    log: () =>
+      [`tcpdump ${tcpdumpArgv(spec).map(quoted).join(' ')}`, ...state.lines, ...ending(child, state), ''].join('\n'),
     end: async (drain) => {
       if (drain) await drained(child, state, exited);
       await terminate(child, state, exited);
@@ -167,7 +157,7 @@ function ending(child: ChildProcess, state: State): string[] {
 }
 
 function complaintOf(child: ChildProcess, state: State): string {
-  if (errnoOf(state.spawnError) === 'ENOENT') {
+  if (errnoOf(state.spawnError) === 'ENOENT' || child.exitCode === NOT_FOUND) {
     return 'tcpdump is not installed (install the package "tcpdump", or add its directory to PATH)';
   }
   const words = tcpdumpComplaint(state.lines);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { StopReason } from '../capture/workload-spec.ts';
 import { errnoOf, explainErrno, freeSpace } from '../upload/explain.ts';
 import { sizesOf } from './limit.ts';
+import { PCAP_HEADER_BYTES } from './pcap.ts';
 import type { Tcpdump } from './tcpdump.ts';
 
 /** Why runWorkload's caller ends a capture; `discard` leaves nothing behind. */
@@ -16,7 +17,14 @@ const SPACE_POLL_MS = 500;
 const FULL_BYTES = 64 << 10;
 
 /** What can end a capture. */
-export type Limits = { durationMs: number | null; maxBytes: number | null; directory: string; stop: AbortSignal };
+export type Limits = {
+  durationMs: number | null;
+  maxBytes: number | null;
+  packetCount: number | null;
+  fileCount: number | null;
+  directory: string;
+  stop: AbortSignal;
+};
 
 /** The request that an aborted signal carries; anything unknown counts as an interruption, which keeps the packets. */
 export function stopRequestOf(signal: AbortSignal): StopRequest {
@@ -38,6 +46,7 @@ export async function firstEnd(tools: readonly Tcpdump[], limits: Limits): Promi
   const over = new AbortController();
   const exits = tools.map(async (tool): Promise<End> => {
     await tool.exited;
+    if (countReached([tool], limits)) return { reason: 'packet-count' };
     return {
       reason: 'tool-exited',
       error: `tcpdump on interface ${tool.interface} ended by itself: ${tool.complaint()}`,
@@ -60,7 +69,8 @@ async function limitReached(tools: readonly Tcpdump[], limits: Limits, over: Abo
     const left = limits.durationMs === null ? POLL_MS : limits.durationMs - (performance.now() - start);
     if (left <= 0) return { reason: 'duration' };
     await sleep(Math.min(POLL_MS, left));
-    if (limits.maxBytes !== null && sum(await sizesOf(files)) >= limits.maxBytes) return { reason: 'max-size' };
+    if (await sizeReached(files, limits)) return { reason: 'max-size' };
+    if (countReached(tools, limits)) return { reason: 'packet-count' };
     if (performance.now() - spaceCheckedAt < SPACE_POLL_MS) continue;
     spaceCheckedAt = performance.now();
     const space = await freeSpace(limits.directory);
@@ -75,6 +85,20 @@ async function limitReached(tools: readonly Tcpdump[], limits: Limits, over: Abo
 function unreadable(error: unknown): End {
   if (errnoOf(error) === undefined) throw error;
   return { reason: 'error', error: `the size of the capture cannot be read: ${explainErrno(error)}` };
+}
+
+/** Whether the one file to come would be full. What is kept is decided later: this only ends the capture. */
+async function sizeReached(files: readonly string[], { maxBytes, fileCount }: Limits): Promise<boolean> {
+  if (maxBytes === null || fileCount !== null) return false;
+  const packets = (await sizesOf(files)).map((size) => Math.max(0, size - PCAP_HEADER_BYTES));
+  return PCAP_HEADER_BYTES + sum(packets) >= maxBytes;
+}
+
+/** Whether all together have captured enough; a single tcpdump ends by itself. */
+function countReached(tools: readonly Tcpdump[], { packetCount }: Limits): boolean {
+  if (packetCount === null) return false;
+  if (tools.length > 1) for (const tool of tools) tool.askCounts();
+  return sum(tools.map((tool) => tool.counts().captured)) >= packetCount;
 }
 
 function sum(numbers: readonly number[]): number {

@@ -94,20 +94,6 @@ suite('captures on this machine', { skip: labProblem() ?? false, concurrency: 3 
     assert.deepEqual(await numbersIn(pcaps[0] ?? ''), upTo(result.packets), 'the first packets are kept, in order');
   });
 
-  test('captures every interface named, and holds their files together to the limit', async (t) => {
-    const here = await lab(t);
-    const running = here.start({ interfaces: ['lo', 'veth-a'], filter: 'udp dst port 9', maxBytes: 200_000 });
-    await running.capturing;
-    await here.traffic({ host: '10.99.0.2', count: 10 });
-    await here.traffic({ count: 1000, size: 1000 });
-    const result = await resultOf(running);
-    const { path, files } = await delivered(t, here, result);
-    assert.equal(result.stopReason, 'max-size');
-    assert.deepEqual(files, [`${STEM}-lo.pcap`, `${STEM}-veth-a.pcap`, 'tcpdump.log']);
-    assert.ok(result.pcapBytes <= 200_000);
-    assert.ok((await packetsIn(join(path, `${STEM}-lo.pcap`))) > 150);
-  });
-
   test('SIGTERM is told apart, and the filter is one argument', async (t) => {
     const here = await lab(t);
     const running = here.start({ filter: 'udp and (dst port 4001 or dst port 4002)', snapLength: 60 });

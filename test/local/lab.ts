@@ -38,6 +38,8 @@ export type Running = {
 /** Two network namespaces joined by a veth pair (`veth-a` 10.99.0.1 here, 10.99.0.2 there) and a directory. */
 export type Lab = {
   readonly directory: string;
+  /** The namespace that is captured in. */
+  readonly namespace: string;
   readonly spec: WorkloadSpec;
   start(changes: Partial<WorkloadSpec>): Running;
   /** Sends numbered datagrams from the lab's first namespace. */
@@ -51,6 +53,12 @@ export type Lab = {
 
 const HERE = fileURLToPath(new URL('.', import.meta.url));
 const STEM = 'lt-lab-20261121101500UTC';
+
+/** A listing without any flag of tcpdump's. */
+export const PLAIN_LISTING: NonNullable<WorkloadSpec['listing']> = {
+  ...{ resolveNames: true, resolvePorts: true, verbosity: '', data: '', timestamps: '', linkHeader: false },
+  ...{ quiet: false, absoluteSequence: false, verifyChecksums: true },
+};
 
 /** Makes a lab; `close` removes its namespaces and its directory. */
 export async function openLab(): Promise<Lab> {
@@ -73,6 +81,7 @@ export async function openLab(): Promise<Lab> {
   const mounts: string[] = [];
   return {
     directory,
+    namespace: a,
     spec,
     start: (changes) => startDriver(a, { ...spec, ...changes }),
     traffic: async ({ host = '127.0.0.1', port = 9, count, size = 32 }) => {

@@ -23,6 +23,11 @@ async function refusal(flags: CreateFlags, env?: NodeJS.ProcessEnv): Promise<str
   return assert.fail('it is refused');
 }
 
+const LISTING = {
+  ...{ resolveNames: true, resolvePorts: true, verbosity: '', data: '', timestamps: '', linkHeader: false },
+  ...{ quiet: false, absoluteSequence: false, verifyChecksums: true },
+};
+
 suite('flags to a request', () => {
   test('nothing given: the documented defaults', async () => {
     assert.deepEqual((await convert({})).request, request({ name: 'retina-capture-x7k2q' }));
@@ -37,6 +42,31 @@ suite('flags to a request', () => {
     [{ maxSize: '0' }, { maxBytes: null }],
     [{ maxSize: '2' }, { maxBytes: 2_000_000 }],
     [{ packetSize: '96' }, { snapLength: 96 }],
+    [{ packetCount: '0' }, { packetCount: null }],
+    [{ packetCount: '500' }, { packetCount: 500 }],
+    [{ fileCount: '3' }, { fileCount: 3, durationMs: null }],
+    [
+      { fileCount: '1', duration: '1m' },
+      { fileCount: 1, durationMs: 60_000 },
+    ],
+    [
+      { fileCount: '2', maxSize: '7' },
+      { fileCount: 2, maxBytes: 7_000_000, durationMs: null },
+    ],
+    [{ noPromiscuous: true }, { promiscuous: false }],
+    [{ noPromiscuous: false, packetBuffered: false, immediateMode: false }, {}],
+    [{ packetBuffered: true }, { packetBuffered: true }],
+    [{ immediateMode: true }, { immediate: true }],
+    [{ noResolveDns: false, quietOutput: false }, { listing: null }],
+    [{ noResolveDns: true }, { listing: { ...LISTING, resolveNames: false } }],
+    [{ noResolvePort: true }, { listing: { ...LISTING, resolvePorts: false } }],
+    [{ verbosity: 'extra' }, { listing: { ...LISTING, verbosity: 'extra' } }],
+    [{ timestampFormat: 'delta-since-first' }, { listing: { ...LISTING, timestamps: 'delta-since-first' } }],
+    [{ printData: 'hex-with-link' }, { listing: { ...LISTING, data: 'hex-with-link' } }],
+    [{ printLinkHeader: true }, { listing: { ...LISTING, linkHeader: true } }],
+    [{ quietOutput: true }, { listing: { ...LISTING, quiet: true } }],
+    [{ absoluteSeq: true }, { listing: { ...LISTING, absoluteSequence: true } }],
+    [{ dontVerifyChecksum: true }, { listing: { ...LISTING, verifyChecksums: false } }],
     [{ interfaces: 'eth0,lo' }, { interfaces: ['eth0', 'lo'] }],
     [{ pcapFilter: ' tcp ' }, { filter: filterModel({ expression: 'tcp' }) }],
     [{ pcapFilter: ' ' }, { filter: filterModel() }],
@@ -77,6 +107,7 @@ suite('flags to a request', () => {
     assert.equal((await convert({ timeout: '5s' })).timeoutMs, 5000);
     assert.equal((await convert({ duration: '10s' })).timeoutMs, 310_000);
     assert.equal((await convert({ duration: '0' })).timeoutMs, null);
+    assert.equal((await convert({ fileCount: '2' })).timeoutMs, null);
   });
 
   test('without an image in the environment, that of this version', async () => {
@@ -106,6 +137,32 @@ suite('flags that are refused', () => {
     assert.equal(problems.length, 23);
     assert.equal(new Set(problems.map((problem) => problem.split(':')[0])).size, 23);
   });
+
+  /** Flags, and what is told. */
+  const rows: readonly (readonly [CreateFlags, RegExp])[] = [
+    [{ packetCount: '-1' }, /^--packet-count: -1 is out of range/],
+    [{ packetCount: '3000000000' }, /^--packet-count: 3000000000 is out of range/],
+    [{ packetCount: '1e3' }, /^--packet-count: "1e3" is not a whole number/],
+    [{ fileCount: '0' }, /^--file-count: 0 is out of range \(1 to 10000\)/],
+    [{ fileCount: '-2' }, /^--file-count: -2 is out of range/],
+    [{ fileCount: 'many' }, /^--file-count: "many" is not a whole number/],
+    [{ fileCount: '3', maxSize: '0' }, /^--file-count: its files need a size, and --max-size 0 is none/],
+    [{ maxSize: '99999999' }, /^--max-size: 99999999 is out of range/],
+    [{ verbosity: 'verbos' }, /^--verbosity: "verbos" is not one of verbose, extra, max; did you mean verbose\?/],
+    [{ verbosity: '' }, /^--verbosity: "" is not one of verbose, extra, max$/],
+    [
+      { timestampFormat: 'iso' },
+      /^--timestamp-format: "iso" is not one of none, unformatted, delta, date, delta-since-/,
+    ],
+    [{ printData: 'HEX' }, /^--print-data: "HEX" is not one of .*; did you mean hex\?/],
+  ];
+  for (const [flags, told] of rows) {
+    test(JSON.stringify(flags), async () => {
+      const lines = await refusal(flags);
+      assert.equal(lines.length, 1);
+      assert.match(lines[0] ?? '', told);
+    });
+  }
 
   test('two kinds of target, in every combination', async () => {
     const kinds = { nodeNames: 'a', nodeSelectors: 'a=b', podNames: 'a', podSelectors: 'a=b' };

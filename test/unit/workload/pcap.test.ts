@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, suite, test } from 'node:test';
-import { settlePcaps, shareLimit } from '../../../src/workload/limit.ts';
+import { settlePcaps } from '../../../src/workload/limit.ts';
 import { cutPcap, scanPcap } from '../../../src/workload/pcap.ts';
 
 type Order = 'little' | 'big';
@@ -89,29 +89,16 @@ suite('pcap files', () => {
     assert.equal(await scanPcap(await put('text', Buffer.from('this is not a pcap file, but a text'))), null);
   });
 
-  test('files together never exceed the limit, and a small one keeps all', async () => {
-    const paths = [
-      await put('a.pcap', pcap([50])),
-      await put('b.pcap', pcap(Array(100).fill(100))),
-      join(directory, 'none'),
-    ];
-    const settled = await settlePcaps(paths, 2000);
-    assert.deepEqual(settled[0], { packets: 1, bytes: 90, limited: false });
-    assert.deepEqual(settled[1], { packets: 16, bytes: 24 + 16 * 116, limited: true });
-    assert.equal(settled[2], null);
-    assert.equal((await readFile(paths[1] ?? '')).length, 24 + 16 * 116);
-  });
-
-  test('a limit is shared by need', () => {
-    assert.deepEqual(shareLimit([10, 500, 500], 110), [10, 50, 50]);
-    assert.deepEqual(shareLimit([10, 20], 100), [10, 20]);
-    assert.deepEqual(shareLimit([], 100), []);
-    for (let round = 0; round < 200; round += 1) {
-      const sizes = Array.from({ length: 1 + (round % 5) }, () => Math.floor(Math.random() * 1000));
-      const limit = Math.floor(Math.random() * 2000);
-      const shares = shareLimit(sizes, limit);
-      assert.ok(shares.reduce((a, b) => a + b, 0) <= limit, JSON.stringify({ sizes, limit, shares }));
-      assert.ok(shares.every((share, index) => share <= (sizes[index] ?? 0)));
-    }
+  test('a file that reached its limit is cut there, and says so', async () => {
+    const written = (file: string) => [{ interface: 'lo', file, captured: 0 }];
+    const limits = { stem: 'x', maxBytes: 2000, packetCount: null, fileCount: null };
+    const small = await settlePcaps(written(await put('a.pcap', pcap([50]))), limits);
+    assert.deepEqual([small.packets, small.bytes, small.cutBy], [1, 90, null]);
+    const path = await put('b.pcap', pcap(Array(100).fill(100)));
+    const large = await settlePcaps(written(path), limits);
+    assert.deepEqual([large.packets, large.bytes, large.cutBy], [17, 24 + 17 * 116, 'max-size']);
+    assert.equal((await readFile(path)).length, large.bytes);
+    const none = await settlePcaps(written(join(directory, 'none')), limits);
+    assert.deepEqual([none.packets, none.entries], [0, []]);
   });
 });

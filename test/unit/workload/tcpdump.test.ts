@@ -1,16 +1,41 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { pcapName } from '../../../src/workload/session.ts';
-import { tcpdumpArgv } from '../../../src/workload/tcpdump.ts';
+import { tcpdumpArgv, tcpdumpCommand } from '../../../src/workload/tcpdump-argv.ts';
 import { isCountsAnswer, isListening, parseCounts, tcpdumpComplaint } from '../../../src/workload/tcpdump-output.ts';
 import { stopRequestOf } from '../../../src/workload/watch.ts';
 
 suite('tcpdump', () => {
+  const spec = {
+    ...{ interface: 'eth0', file: '/s/x.pcap', snapLength: 0, filter: '', promiscuous: true, packetBuffered: false },
+    ...{ immediate: false, packetCount: null, maxBytes: null, fileCount: null },
+  };
+  const plain = ['-i', 'eth0', '-n', '-B', '16384', '-Z', 'root'];
+
   test('argv: the filter is one argument after --, whatever it holds', () => {
-    const spec = { interface: 'eth0', file: '/s/x.pcap', snapLength: 0, filter: '' };
-    assert.deepEqual(tcpdumpArgv(spec), ['-i', 'eth0', '-n', '-B', '16384', '-Z', 'root', '-w', '/s/x.pcap']);
+    assert.deepEqual(tcpdumpArgv(spec), [...plain, '-w', '/s/x.pcap']);
     const full = tcpdumpArgv({ ...spec, snapLength: 96, filter: '-z evil or host 10.0.0.1' });
     assert.deepEqual(full.slice(7), ['-s', '96', '-w', '/s/x.pcap', '--', '-z evil or host 10.0.0.1']);
+  });
+
+  test('argv: each setting is a flag of tcpdump', () => {
+    const added = (changes: Partial<typeof spec> | { packetCount: number } | { maxBytes: number; fileCount: number }) =>
+      tcpdumpArgv({ ...spec, ...changes })
+        .slice(plain.length, -2)
+        .join(' ');
+    assert.equal(added({ promiscuous: false }), '-p');
+    assert.equal(added({ packetBuffered: true }), '-U');
+    assert.equal(added({ immediate: true }), '--immediate-mode');
+    assert.equal(added({ packetCount: 7 }), '-c 7');
+    assert.equal(added({ maxBytes: 5_000_000, fileCount: 3 }), '-C 5 -W 3');
+  });
+
+  test('the kernel holds the limit of one file, and tcpdump itself that of the files of a ring', () => {
+    assert.equal(tcpdumpCommand(spec).command, 'tcpdump');
+    assert.equal(tcpdumpCommand({ ...spec, maxBytes: 1_000_000, fileCount: 2 }).command, 'tcpdump');
+    const { command, argv } = tcpdumpCommand({ ...spec, maxBytes: 1_000_000 });
+    assert.deepEqual([command, argv[2]], ['sh', '1954'], 'blocks of 512 bytes, rounded up');
+    assert.deepEqual(argv.slice(3), tcpdumpArgv(spec));
   });
 
   test('one interface has the plain name, several carry theirs', () => {
