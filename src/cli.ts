@@ -10,13 +10,13 @@ import {
   stopRows,
   versionRows,
 } from './commands/options.ts';
-import type { Deps } from './deps.ts';
+import type { Deps, Habits } from './deps.ts';
 import { UsageError } from './errors.ts';
 
 /** How a command ended: its exit code. */
 export type Ended = { code: number };
 
-type Io = { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
+type Io = { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream; habits: Habits };
 /** Flags by their camel-case names; each command declares which it takes. */
 type Flags = Record<string, never>;
 
@@ -31,7 +31,12 @@ export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
     })
     .showSuggestionAfterError(true)
     .showHelpAfterError('  The commands: kubectl retina --help')
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (_program, command) => {
+      const { verbose, debug, noColor } = command.opts<Partial<Habits> & { debug?: boolean }>();
+      io.habits.verbose = verbose === true || debug === true;
+      io.habits.noColor = noColor === true;
+    });
   const end = (code: number): void => {
     ended.code = code;
   };
@@ -159,7 +164,7 @@ const ALL_ROWS = [createRows, localRows, listRows, statusRows, stopRows, deleteR
 
 /**
  * Writes a command line as kubectl reads it: a bare `--wait` means `--wait=true` and never takes the next argument;
- * `--no-wait` is the opposite of `--wait`; a group of commands without a command shows its help.
+ * `--no-wait` is the opposite of `--wait`; `-o=json` means `-o json`; a group of commands without a command shows its help.
  */
 export function normalize(argv: readonly string[]): string[] {
   if (argv.length === 0 || (argv.length === 1 && argv[0] === 'capture')) return [...argv, '--help'];
@@ -169,7 +174,7 @@ export function normalize(argv: readonly string[]): string[] {
     if (end !== -1 && index > end) return word;
     const opposite = /^--no-wait(?:=(.*))?$/.exec(word);
     if (opposite !== null) return `--wait=${opposite[1] === 'false' || opposite[1] === '0'}`;
-    if (!bare.has(word)) return word;
+    if (!bare.has(word)) return word.replace(/^(-[a-zA-Z])=/, '$1');
     return word.startsWith('--') ? `${word}=true` : `${word}true`;
   });
 }

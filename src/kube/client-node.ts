@@ -7,6 +7,7 @@ import type { Cluster, ConnectionOptions, Job, Kinds, Selection } from './cluste
 import { loadConfig } from './config.ts';
 import { execInPod } from './exec.ts';
 import { createRest, type Query, type Rest } from './rest.ts';
+import { type Traced, trace } from './trace.ts';
 
 const ROOTS: Record<keyof Kinds, string> = {
   jobs: '/apis/batch/v1',
@@ -26,14 +27,21 @@ type List<T> = { metadata?: { resourceVersion?: string; continue?: string }; ite
 type WatchEvent<T> = { type: string; object: T };
 type Item = { metadata?: { uid?: string; resourceVersion?: string } };
 
+/** A connection; its requests end with the signal. */
+type Connection = { config: KubeConfig; rest: Rest; signal: AbortSignal; traced: Traced };
+
 /** Connects to the cluster of a kubeconfig; nothing is sent before the first call. */
-export function connect(options: ConnectionOptions, env: NodeJS.ProcessEnv, signal: AbortSignal): Cluster {
+export function connect(
+  options: ConnectionOptions,
+  env: NodeJS.ProcessEnv,
+  { signal, traced }: { signal: AbortSignal; traced: Traced },
+): Cluster {
   const config = loadConfig(options, env);
-  const rest = createRest(config, requestTimeout(options.requestTimeout));
+  const rest = createRest(config, requestTimeout(options.requestTimeout), traced);
   const context = config.getContextObject(config.getCurrentContext());
   // As in kubectl, a blank namespace is none that was given.
   const namespace = options.namespace?.trim() || context?.namespace?.trim() || 'default';
-  return createCluster(config, rest, namespace, signal);
+  return createCluster({ config, rest, signal, traced }, namespace);
 }
 
 function requestTimeout(text: string | undefined): number | undefined {
@@ -45,7 +53,8 @@ function requestTimeout(text: string | undefined): number | undefined {
   throw new UsageError(`--request-timeout: "${text}" is not a duration: write it as 30s or 2m, or 0 for no limit`);
 }
 
-function createCluster(config: KubeConfig, rest: Rest, namespace: string, signal: AbortSignal): Cluster {
+function createCluster(connection: Connection, namespace: string): Cluster {
+  const { config, rest, signal, traced } = connection;
   return {
     namespace,
     server: rest.server,
@@ -84,8 +93,15 @@ function createCluster(config: KubeConfig, rest: Rest, namespace: string, signal
     },
     follow: (kind, selection, until, changed) =>
       follow<Kinds[typeof kind]>(rest, kind, selection, AbortSignal.any([until, signal]), changed),
-    exec: (target, stdout, until) => execInPod(config, target, stdout, AbortSignal.any([until, signal])),
-    withSignal: (other) => createCluster(config, rest, namespace, other),
+    exec: (target, stdout, until) => {
+      const path = `${pathOf('pods', target.namespace)}/${encodeURIComponent(target.pod)}/exec`;
+      return trace(traced, { method: 'GET', path }, async () => {
+        const value = await execInPod(config, target, stdout, AbortSignal.any([until, signal]));
+        return { value, outcome: `exit code ${value.exitCode ?? 'unknown'}` };
+      });
+    },
+    withSignal: (other) => createCluster({ ...connection, signal: other }, namespace),
+    withNamespace: (other) => createCluster(connection, other),
   };
 }
 

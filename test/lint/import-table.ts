@@ -32,7 +32,17 @@ export const importTable: readonly Row[] = [
     files: ['src/commands/**'],
     values: [
       ...['commands', 'capture', 'workload', 'upload'].map((folder) => `src/${folder}/**`),
-      ...['src/deps.ts', 'src/errors.ts', 'package.json', 'npm:commander', 'npm:p-map', ...data, ...node],
+      ...[
+        'src/deps.ts',
+        'src/errors.ts',
+        'package.json',
+        'npm:commander',
+        'npm:p-map',
+        'npm:js-yaml',
+        'npm:jsonpath-plus',
+        ...data,
+        ...node,
+      ],
     ],
     types: anything,
   },
@@ -66,7 +76,7 @@ export const importTable: readonly Row[] = [
   },
   {
     files: ['src/ui/**'],
-    values: ['src/ui/**', 'src/errors.ts', 'npm:ora', 'npm:chalk', 'npm:cli-table3', ...data, ...node],
+    values: ['src/ui/**', 'src/errors.ts', 'npm:ora', 'npm:chalk', ...data, ...node],
     types: ['src/deps.ts'],
   },
 ];
@@ -113,7 +123,7 @@ export function importProblems(file: string, source: string): string[] {
 /** One line for each package that only one folder may import, wherever the table is wide (src/main.ts, types). */
 export function ownerProblems(file: string, source: string): string[] {
   const owners: readonly (readonly [owner: string, packages: readonly string[]])[] = [
-    ['src/ui/**', ['npm:ora', 'npm:chalk', 'npm:cli-table3']],
+    ['src/ui/**', ['npm:ora', 'npm:chalk']],
     ['src/kube/**', clientNode],
     ['src/upload/**', cloud],
   ];
