@@ -52,9 +52,11 @@ function addCaptureCommands(capture: Command, deps: Deps, end: (code: number) =>
   leaf(capture, 'create', 'start a capture: one Job on each node', createRows).action(async (flags: Flags) =>
     end(await (await import('./commands/create.ts')).create(deps, flags)),
   );
-  leaf(capture, 'list', 'the captures and their state', listRows).action(async (flags: Flags) =>
-    end(await (await import('./commands/list.ts')).list(deps, flags)),
-  );
+  leaf(capture, 'list', 'the captures and their state', listRows)
+    .argument('[names...]', 'only these')
+    .action(async (names: string[], flags: Flags) =>
+      end(await (await import('./commands/list.ts')).list(deps, names, flags)),
+    );
   leaf(capture, 'status', 'one capture in depth: packets, losses, tarballs, errors', statusRows)
     .argument('[name]', 'the capture')
     .action(async (name: string | undefined, flags: Flags) =>
