@@ -4,10 +4,10 @@ import { printable } from './printable.ts';
 
 /** No border and two blanks between columns, as kubectl prints. */
 const GAP = '  ';
-/** A column that is wider than this is shortened, but not below; narrower ones are left out. */
+/** Of fewer characters than this, nothing can be read. */
 const LEAST = 16;
 
-/** Room in characters, and the columns that may be shortened or left out where it is too little, the first to go first. */
+/** Room in characters, and the columns that yield where it is too little, the first to yield first. */
 export type Fit = { room: number; yielding: readonly number[] };
 
 type Column = { index: number; width: number };
@@ -22,25 +22,19 @@ export function createTable(colour: ChalkInstance, fit: Fit): (rows: Rows) => st
   };
 }
 
+/** A column yields by as much as is needed, if enough of its words stay; else it is left out. The last one always stays. */
 function layOut(rows: Rows, { room, yielding }: Fit): Column[] {
   const count = Math.max(0, ...rows.map((row) => row.length));
   let columns = Array.from({ length: count }, (_, index) => ({ index, width: widest(rows, index) }));
-  const least = ({ index, width }: Column): number => (yielding.includes(index) ? Math.min(width, LEAST) : width);
-  const total = (widthIn: (column: Column) => number): number =>
-    columns.reduce((sum, column) => sum + widthIn(column) + GAP.length, -GAP.length);
   for (const index of yielding) {
-    // Words are worth having even when they are cut; a number is not.
-    if (total(least) > room) columns = columns.filter((column) => column.index !== index || column.width > LEAST);
-  }
-  for (const index of yielding) {
+    const excess = columns.reduce((sum, { width }) => sum + width + GAP.length, -GAP.length) - room;
     const column = columns.find((each) => each.index === index);
-    if (column !== undefined) column.width -= Math.min(column.width - least(column), Math.max(0, total(whole) - room));
+    if (excess <= 0 || column === undefined) continue;
+    if (column.width - excess >= LEAST) column.width -= excess;
+    else if (index === yielding.at(-1)) column.width = Math.min(column.width, LEAST);
+    else columns = columns.filter((each) => each !== column);
   }
   return columns;
-}
-
-function whole({ width }: Column): number {
-  return width;
 }
 
 /** Where there is a limit, later rows keep to what the first ones were laid out for. */
