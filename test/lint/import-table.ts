@@ -18,9 +18,18 @@ const cloud = ['npm:@aws-sdk/**', 'npm:@smithy/**', 'npm:@azure/**'];
 const data = ['npm:zod', 'npm:zod/**', 'npm:@icholy/duration', 'npm:damerau-levenshtein', 'npm:pretty-bytes'];
 
 /** Files of src/capture that read or change a cluster; all others there are pure. */
-const effects = ['apply', 'delete', 'download', 'download-pod', 'observe', 'part-file', 'snapshot', 'stop', 'wait'].map(
-  (name) => `src/capture/${name}.ts`,
-);
+const effects = [
+  'apply',
+  'delete',
+  'download',
+  'download-pod',
+  'observe',
+  'part-file',
+  'part-lock',
+  'snapshot',
+  'stop',
+  'wait',
+].map((name) => `src/capture/${name}.ts`);
 
 /** The first row that names a file holds for it. A file that no row names may import nothing. */
 export const importTable: readonly Row[] = [
