@@ -141,6 +141,7 @@ export const downloadRows: readonly OptionRow[] = [
 ];
 export const versionRows: readonly OptionRow[] = [
   { group: GROUPS.output, flags: '--client', description: 'do not ask the server' },
+  { group: GROUPS.output, flags: '-o, --output <format>', description: 'json or yaml' },
   ...imageRows.slice(0, 1),
   ...sharedRows,
 ];
