@@ -1,4 +1,5 @@
 import { NS } from './wrong-lab.ts';
+import { outputRows } from './wrong-outputs.ts';
 
 /** A command line or a situation that must fail, and what the user is told. */
 export type WrongCase = {
@@ -124,7 +125,6 @@ const otherRows: readonly Row[] = [
     /--all is every capture of the namespace/,
     /capture list/,
   ],
-  ['a format that is none', ['capture', 'list', '-o', 'bogus'], /--output: "bogus" is not a format/],
   ['a timeout that is none', ['capture', 'delete', 'a', '--timeout', 'x'], /--timeout: "x" is not a duration/],
   [
     'two problems of a download',
@@ -144,6 +144,6 @@ export function flagCases(): WrongCase[] {
   });
   return [
     ...createRows.map(([what, flags, ...told]) => toCase([what, ['capture', 'create', '-n', NS, ...flags], ...told])),
-    ...otherRows.map(toCase),
+    ...[...otherRows, ...outputRows].map(toCase),
   ];
 }
