@@ -171,12 +171,17 @@ const ALL_ROWS = [createRows, localRows, listRows, statusRows, stopRows, deleteR
 export function normalize(argv: readonly string[]): string[] {
   if (argv.length === 0 || (argv.length === 1 && argv[0] === 'capture')) return [...argv, '--help'];
   const bare = new Set(ALL_ROWS.filter(isBoolean).flatMap((row) => row.flags.split(', ')));
+  const valued = new Set(ALL_ROWS.flatMap((row) => (isBoolean(row) ? [] : row.flags.replace(/ <.*/, '').split(', '))));
   const end = argv.indexOf('--');
   return argv.map((word, index) => {
     if (end !== -1 && index > end) return word;
     const opposite = /^--no-wait(?:=(.*))?$/.exec(word);
     if (opposite !== null) return `--wait=${opposite[1] === 'false' || opposite[1] === '0'}`;
-    if (!bare.has(word)) return word.replace(/^(-[a-zA-Z])=/, '$1');
+    const short = word.slice(0, 2);
+    // What follows a flag that takes a value is that value: `--pod-selectors -n=b`.
+    const isFlag = (valued.has(short) || bare.has(short)) && !valued.has(argv[index - 1] ?? '');
+    if (isFlag && /^-\w=/.test(word)) return short + word.slice(3);
+    if (!bare.has(word)) return word;
     return word.startsWith('--') ? `${word}=true` : `${word}true`;
   });
 }
