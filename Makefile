@@ -55,6 +55,7 @@ bench: cluster-up image-load ## measurements, each beside what a user would use 
 	@test/cluster/exec node bench/startup.bench.ts
 	@node bench/workload.bench.ts
 	@test/cluster/exec node bench/first-packet.bench.ts
+	@test/cluster/exec node bench/list.bench.ts
 
 pcap-filter: ## builds src/bpf/pcap-filter.json, libpcap's filter compiler, from Debian's source package
 	@scripts/pcap-filter/build

@@ -11,13 +11,13 @@ import {
   stopRows,
   versionRows,
 } from './commands/options.ts';
-import type { Deps } from './deps.ts';
+import type { Deps, Habits } from './deps.ts';
 import { UsageError } from './errors.ts';
 
 /** How a command ended: its exit code. */
 export type Ended = { code: number };
 
-type Io = { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
+type Io = { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream; habits: Habits };
 /** Flags by their camel-case names; each command declares which it takes. */
 type Flags = Record<string, never>;
 
@@ -32,7 +32,12 @@ export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
     })
     .showSuggestionAfterError(true)
     .showHelpAfterError('  The commands: kubectl retina --help')
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (_program, command) => {
+      const { verbose, debug, noColor } = command.opts<Partial<Habits> & { debug?: boolean }>();
+      io.habits.verbose = verbose === true || debug === true;
+      io.habits.noColor = noColor === true;
+    });
   const end = (code: number): void => {
     ended.code = code;
   };
@@ -50,9 +55,11 @@ function addCaptureCommands(capture: Command, deps: Deps, end: (code: number) =>
     .action(async (targets: string[], flags: Flags) =>
       end(await (await import('./commands/create.ts')).create(deps, { ...flags, targets })),
     );
-  leaf(capture, 'list', 'the captures and their state', listRows).action(async (flags: Flags) =>
-    end(await (await import('./commands/list.ts')).list(deps, flags)),
-  );
+  leaf(capture, 'list', 'the captures and their state', listRows)
+    .argument('[names...]', 'only these')
+    .action(async (names: string[], flags: Flags) =>
+      end(await (await import('./commands/list.ts')).list(deps, names, flags)),
+    );
   leaf(capture, 'status', 'one capture in depth: packets, losses, tarballs, errors', statusRows)
     .argument('[name]', 'the capture')
     .action(async (name: string | undefined, flags: Flags) =>
@@ -162,16 +169,21 @@ const ALL_ROWS = [createRows, localRows, listRows, statusRows, stopRows, deleteR
 
 /**
  * Writes a command line as kubectl reads it: a bare `--wait` means `--wait=true` and never takes the next argument;
- * `--no-wait` is the opposite of `--wait`; a group of commands without a command shows its help.
+ * `--no-wait` is the opposite of `--wait`; `-o=json` means `-o json`; a group of commands without a command shows its help.
  */
 export function normalize(argv: readonly string[]): string[] {
   if (argv.length === 0 || (argv.length === 1 && argv[0] === 'capture')) return [...argv, '--help'];
   const bare = new Set(ALL_ROWS.filter(isBoolean).flatMap((row) => row.flags.split(', ')));
+  const valued = new Set(ALL_ROWS.flatMap((row) => (isBoolean(row) ? [] : row.flags.replace(/ <.*/, '').split(', '))));
   const end = argv.indexOf('--');
   return argv.map((word, index) => {
     if (end !== -1 && index > end) return word;
     const opposite = /^--no-wait(?:=(.*))?$/.exec(word);
     if (opposite !== null) return `--wait=${opposite[1] === 'false' || opposite[1] === '0'}`;
+    const short = word.slice(0, 2);
+    // What follows a flag that takes a value is that value: `--pod-selectors -n=b`.
+    const isFlag = (valued.has(short) || bare.has(short)) && !valued.has(argv[index - 1] ?? '');
+    if (isFlag && /^-\w=/.test(word)) return short + word.slice(3);
     if (!bare.has(word)) return word;
     return word.startsWith('--') ? `${word}=true` : `${word}true`;
   });

@@ -7,26 +7,38 @@ export type Rows = readonly (readonly Cell[])[];
 
 /** A part of the screen that is rewritten in place on a terminal; elsewhere its lines are printed one by one. */
 export type Live = {
-  /** Shows the whole state as a table; only a terminal prints it. */
-  show(rows: Rows): void;
+  /** Shows the whole state as a table, whose columns yield as in `printTable`; only a terminal prints it. */
+  show(rows: Rows, yielding?: readonly number[]): void;
   /** Tells one event; only printed where there is no terminal. */
   event(line: string): void;
   /** Removes what was shown. */
   end(): void;
 };
 
+/** What the flags of every command say about how it speaks; set before the command runs. */
+export type Habits = { verbose: boolean; noColor: boolean };
+
 /** What commands may say. stdout carries results only; all else goes to stderr. Control characters are taken out. */
 export type Ui = {
   /** Whether stderr is a terminal. */
   readonly interactive: boolean;
+  /** Whether the user wants to be told more. */
+  readonly verbose: boolean;
   /** A result, to stdout. */
   print(text: string): void;
   /** Progress, a hint or the next step, to stderr. */
   note(text: string): void;
   /** A warning, to stderr. */
   warn(text: string): void;
-  /** A result as aligned columns without borders, to stdout. */
-  printTable(rows: Rows): Promise<void>;
+  /** What only --verbose tells, to stderr. */
+  detail(text: string): void;
+  /**
+   * A result as aligned columns without borders, to stdout. On a terminal that is too narrow the yielding columns are
+   * shortened or left out, the first of them first.
+   */
+  printTable(rows: Rows, yielding?: readonly number[]): Promise<void>;
+  /** A table to which rows are added. */
+  openTable(yielding?: readonly number[]): Promise<(rows: Rows) => void>;
   /** A mark and text for how something ended, to stderr. */
   outcome(good: boolean, text: string): void;
   live(): Promise<Live>;

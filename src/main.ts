@@ -1,9 +1,9 @@
 import { randomInt } from 'node:crypto';
 import { CommanderError } from 'commander';
 import { createProgram, type Ended, normalize } from './cli.ts';
-import type { Deps } from './deps.ts';
-import { exitCodeFor, InterruptedError, messageOf, UsageError } from './errors.ts';
-import { printable } from './ui/printable.ts';
+import type { Deps, Habits } from './deps.ts';
+import { exitCodeFor, InterruptedError, UsageError } from './errors.ts';
+import { renderError } from './ui/error-text.ts';
 import { createUi } from './ui/terminal.ts';
 
 const ID_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
@@ -20,31 +20,19 @@ function signalAbort(): AbortSignal {
   return controller.signal;
 }
 
-function createDeps(signal: AbortSignal): Deps {
+function createDeps(signal: AbortSignal, habits: Habits): Deps {
+  const ui = createUi(process, process.env, habits);
   return {
-    connect: async (options) => (await import('./kube/client-node.ts')).connect(options, process.env, signal),
+    connect: async (options) => {
+      const { connect } = await import('./kube/client-node.ts');
+      return connect(options, process.env, { signal, traced: ui.detail });
+    },
     now: () => new Date(),
     newId: () => Array.from({ length: 5 }, () => ID_LETTERS[randomInt(ID_LETTERS.length)]).join(''),
     env: process.env,
-    ui: createUi(process.stdout, process.stderr),
+    ui,
     signal,
   };
-}
-
-/** One line for what a user can mend, then facts and what to do next, indented; the stack for what is our fault. */
-function renderError(error: unknown): string {
-  const known = error as { hint?: unknown; name?: string };
-  const hint = typeof known.hint === 'string' ? `\n${known.hint}` : '';
-  if (error instanceof InterruptedError) return `\n${told(messageOf(error) + hint)}\n`;
-  const ours = error instanceof Error && /^(UsageError|ClusterError|CaptureError)$/.test(error.name);
-  if (ours) return `error: ${told(messageOf(error) + hint)}\n`;
-  const stack = error instanceof Error ? error.stack : String(error);
-  return `error: this is a fault of kubectl-retina, please report it:\n${printable(stack ?? '')}\n`;
-}
-
-/** All lines but the first indented, as a terminal may show them. */
-function told(text: string): string {
-  return printable(text).replace(/\n(?! {2})/g, '\n  ');
 }
 
 async function main(): Promise<number> {
@@ -56,8 +44,9 @@ async function main(): Promise<number> {
       if (error.code !== 'EPIPE') throw error;
     });
   }
-  const deps = createDeps(signalAbort());
-  const io = { stdout: process.stdout, stderr: process.stderr };
+  const habits: Habits = { verbose: false, noColor: false };
+  const deps = createDeps(signalAbort(), habits);
+  const io = { stdout: process.stdout, stderr: process.stderr, habits };
   try {
     await createProgram(deps, io, ended).parseAsync(normalize(process.argv.slice(2)), { from: 'user' });
     return ended.code;
@@ -66,7 +55,7 @@ async function main(): Promise<number> {
       // commander has told the problem already, or has shown the help that was asked for.
       return error.exitCode === 0 ? 0 : exitCodeFor(new UsageError(error.message));
     }
-    process.stderr.write(renderError(error));
+    process.stderr.write(renderError(error, habits.verbose));
     return exitCodeFor(error);
   }
 }

@@ -15,7 +15,8 @@ export async function readCaptures(
 ): Promise<CaptureSummary[]> {
   const selection = { namespace: where.namespace, labels: captureSelector(where.name) };
   const [jobs, pods] = await Promise.all([cluster.list('jobs', selection), cluster.list('pods', selection)]);
-  const stuck = jobs.some((job) => !pods.some((pod) => pod.metadata?.ownerReferences?.[0]?.uid === job.metadata?.uid));
+  const owners = new Set(pods.map((pod) => pod.metadata?.ownerReferences?.[0]?.uid));
+  const stuck = jobs.some((job) => !owners.has(job.metadata?.uid));
   const events = stuck ? await cluster.list('events', refusals(where.namespace)).catch(forbiddenIsEmpty) : [];
   return summarize({ jobs, pods, events });
 }
@@ -43,15 +44,25 @@ export async function followCapture(
   signal: AbortSignal,
   changed: (capture: CaptureSummary | undefined) => boolean,
 ): Promise<void> {
+  await followCaptures(cluster, { namespace: cluster.namespace, name }, signal, ([capture]) => changed(capture));
+}
+
+/** Calls back with the captures of a namespace (undefined: of all), or one by name, as `followCapture` does. */
+export async function followCaptures(
+  cluster: Pick<Cluster, 'follow'>,
+  where: { namespace: string | undefined; name?: string },
+  signal: AbortSignal,
+  changed: (captures: readonly CaptureSummary[]) => boolean,
+): Promise<void> {
   const enough = new AbortController();
   const until = AbortSignal.any([signal, enough.signal]);
-  const selection = { namespace: cluster.namespace, labels: captureSelector(name) };
+  const selection = { namespace: where.namespace, labels: captureSelector(where.name) };
   const seen: { [K in 'jobs' | 'pods']?: readonly Kinds[K][] } & { events: Observed['events'] } = { events: [] };
   let timer: NodeJS.Timeout | undefined;
   const tell = (): void => {
     timer = undefined;
     if (until.aborted || seen.jobs === undefined || seen.pods === undefined) return;
-    if (changed(summarize({ jobs: seen.jobs, pods: seen.pods, events: seen.events })[0])) enough.abort();
+    if (changed(summarize({ jobs: seen.jobs, pods: seen.pods, events: seen.events }))) enough.abort();
   };
   const soon = (): void => {
     timer ??= setTimeout(tell, SETTLE);
@@ -67,7 +78,7 @@ export async function followCapture(
         soon();
       }),
       cluster
-        .follow('events', refusals(cluster.namespace), until, (events) => {
+        .follow('events', refusals(where.namespace), until, (events) => {
           seen.events = events;
           soon();
         })

@@ -4,6 +4,7 @@ import { type FileHandle, mkdir, open, rename, rm, stat, statfs } from 'node:fs/
 import { basename, dirname, join } from 'node:path';
 import { CaptureError, messageOf } from '../errors.ts';
 import type { ExpectedFile, PartialFile } from './download.ts';
+import { lockPart } from './part-lock.ts';
 
 /** A path on this machine; never to be mixed up with one on a node. */
 export type LocalPath = string & { readonly __brand: 'LocalPath' };
@@ -25,22 +26,29 @@ export async function isComplete(directory: LocalPath, file: ExpectedFile): Prom
 
 /**
  * Opens `<name>.part` in a directory, which is made when needed, at the end of what an earlier try left there. A disk
- * that cannot hold the rest is refused at once: it would be full for everybody else, too.
+ * that cannot hold the rest is refused at once: it would be full for everybody else, too. No other download writes there
+ * until it is closed.
  */
 export async function openPart(directory: LocalPath, file: ExpectedFile): Promise<LocalDownload> {
   const final = join(directory, basename(file.name));
   const path = `${final}.part`;
   let handle: FileHandle | undefined;
+  let unlock: (() => Promise<void>) | undefined;
   try {
     await mkdir(directory, { recursive: true });
+    unlock = await lockPart(path);
     handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
     const { size } = await handle.stat();
     await requireSpace(directory, file.bytes - size);
-    return partFile(handle, { path, final }, size, size > 0 ? await hashFile(path) : createHash('sha256'));
+    const hash = size > 0 ? await hashFile(path) : createHash('sha256');
+    const part = partFile(handle, { path, final }, size, hash);
+    return { ...part, close: () => part.close().finally(unlock) };
   } catch (error) {
     await handle?.close();
-    if ((await stat(path).catch(() => undefined))?.size === 0) await rm(path, { force: true });
-    throw localError(path, error);
+    // Without the lock, the part is another's.
+    if (unlock !== undefined && (await stat(path).catch(() => undefined))?.size === 0) await rm(path, { force: true });
+    await unlock?.();
+    throw error instanceof CaptureError ? error : localError(path, error);
   }
 }
 

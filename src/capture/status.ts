@@ -44,6 +44,8 @@ export type CaptureSummary = {
   namespace: string;
   createdAt: Date;
   state: CaptureState;
+  /** Those of its Jobs. */
+  labels: Readonly<Record<string, string>>;
   /** Sorted by name. */
   nodes: readonly NodeStatus[];
 };
@@ -68,6 +70,7 @@ export function summarize(observed: Observed): CaptureSummary[] {
       namespace: metadata?.namespace ?? '',
       createdAt: new Date(Math.min(...jobs.map((job) => Date.parse(job.metadata?.creationTimestamp ?? '')))),
       state: stateOf(nodes),
+      labels: Object.assign({}, ...jobs.map((job) => job.metadata?.labels)),
       nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)),
     };
   });

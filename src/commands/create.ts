@@ -9,19 +9,19 @@ import { InterruptedError } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import { type CreateFlags, toCaptureRequest } from './capture-flags.ts';
 import { checkNodeFilters } from './filter-check.ts';
-import { filterLines, isVerbose, type VerboseFlags } from './filter-lines.ts';
+import { filterLines } from './filter-lines.ts';
 import { showProgress } from './progress.ts';
 import { count, failureLines, limitWords, location, plural, size, totals } from './render.ts';
 
 /** `capture create`: one Job per node; with --wait, until the last tarball is saved. Returns the exit code. */
-export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions & VerboseFlags): Promise<number> {
+export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions): Promise<number> {
   const { request, timeoutMs, warnings } = await toCaptureRequest(flags, deps);
   const cluster = await deps.connect(flags);
   const snapshot = await readSnapshot(request, cluster);
   const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: deps.now() });
   const checked = await checkNodeFilters(plan.nodes, request);
   for (const warning of [...warnings, ...plan.warnings, ...checked]) deps.ui.warn(warning);
-  describe(plan, request, deps, flags);
+  describe(plan, request, deps);
   const startedAt = deps.now();
   await applyPlan(plan, cluster, deps.signal);
   if (flags.wait === true) return waitAndReport(deps, cluster, plan, { timeoutMs, startedAt });
@@ -31,9 +31,9 @@ export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions 
   return 0;
 }
 
-function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps, flags: VerboseFlags): void {
+function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps): void {
   deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${aim(plan)}, ${limitWords(request, ' a node')}`);
-  for (const line of filterLines(plan.nodes, isVerbose(flags))) deps.ui.note(line);
+  for (const line of filterLines(plan.nodes, deps.ui.verbose)) deps.ui.note(line);
 }
 
 /** What is captured, in numbers: `3 pods on 2 nodes and 1 whole node`. */

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import pMap from 'p-map';
 import { type DownloadOrder, downloadFromNode, type Yield } from '../capture/download-node.ts';
 import { PodLeftError } from '../capture/download-pod.ts';
@@ -9,9 +8,10 @@ import type { PodImage } from '../capture/status.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError, ClusterError, InterruptedError, messageOf } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
+import { downloadNames, type NameFlags, type Wanted, wantedCaptures } from './download-names.ts';
 import { Problems, parseNames, parseNodePath, throwProblems } from './flags.ts';
 import { type ImageFlags, toImage } from './job-flags.ts';
-import { captureNames, capturesThere, requireNodes } from './name-argument.ts';
+import { capturesThere, requireNodes } from './name-argument.ts';
 import { count, plural, size } from './render.ts';
 import { DEFAULT_HOST_PATH, DEFAULT_HOST_PATH_BASE } from './run-rows.ts';
 
@@ -19,12 +19,13 @@ import { DEFAULT_HOST_PATH, DEFAULT_HOST_PATH_BASE } from './run-rows.ts';
 const NODES_AT_ONCE = 4;
 
 export type DownloadFlags = ConnectionOptions &
-  ImageFlags & { name?: string; output?: string; hostPath?: string; nodeNames?: string };
+  ImageFlags &
+  NameFlags & { output?: string; hostPath?: string; nodeNames?: string };
 
 type Settings = {
-  output: string;
   hostPath: NodePath;
-  nodes: readonly string[] | undefined;
+  /** Whether each capture is told by its name. */
+  several: boolean;
   /** The image for a capture's pod that has this one; undefined where that is unknown. */
   image: (own: PodImage | undefined) => PodImage;
 };
@@ -40,21 +41,32 @@ export async function download(deps: Deps, args: readonly string[], flags: Downl
   const nodes = problems.parse('--node-names', flags.nodeNames, parseNames);
   const image = toDownloadImage(flags, problems, deps.env);
   throwProblems(problems, 'downloaded');
-  const names = captureNames(args, flags.name);
+  const names = downloadNames(args, flags);
   const cluster = await deps.connect(flags);
-  const settings = { output: flags.output ?? '.', hostPath: hostPath ?? (DEFAULT_HOST_PATH as NodePath), nodes, image };
-  let failed = false;
-  for (const capture of names) {
+  const wanted = await wantedCaptures(cluster, flags, { names, output: flags.output ?? '.', nodes });
+  if (wanted.length === 0) {
+    deps.ui.note(`There are no captures${flags.allNamespaces === true ? '' : ` in namespace ${cluster.namespace}`}.`);
+  }
+  const several = names === undefined || names.length > 1;
+  const settings = { hostPath: hostPath ?? (DEFAULT_HOST_PATH as NodePath), image, several };
+  return await downloadEach(deps, wanted, settings);
+}
+
+/** Goes on to the next capture when one fails; one alone tells its failure as the command's. */
+async function downloadEach(deps: Deps, wanted: readonly Wanted[], settings: Settings): Promise<number> {
+  let whole = 0;
+  for (const one of wanted) {
     try {
-      failed = !(await downloadCapture(deps, cluster, capture, settings)) || failed;
+      if (await downloadCapture(deps, one, settings)) whole += 1;
     } catch (error) {
       const known = error instanceof CaptureError || error instanceof ClusterError;
-      if (names.length === 1 || !known) throw error;
-      deps.ui.outcome(false, `${capture}: ${failureText(error)}`);
-      failed = true;
+      if (!settings.several || !known) throw error;
+      deps.ui.outcome(false, `${one.label}: ${failureText(error)}`);
     }
   }
-  return failed ? 1 : 0;
+  const good = whole === wanted.length;
+  if (wanted.length > 1) deps.ui.outcome(good, `${whole} of ${plural(wanted.length, 'capture')} downloaded whole`);
+  return good ? 0 : 1;
 }
 
 /** `--image`, else the image that the capture itself runs, else the default: it is on the nodes already. */
@@ -71,14 +83,15 @@ function toDownloadImage(flags: ImageFlags, problems: Problems, env: NodeJS.Proc
   };
 }
 
-async function downloadCapture(deps: Deps, cluster: Cluster, capture: string, settings: Settings): Promise<boolean> {
+async function downloadCapture(deps: Deps, wanted: Wanted, settings: Settings): Promise<boolean> {
   const { ui, signal } = deps;
-  const sources = await findSources(cluster, capture, settings);
-  if (!sources.known && settings.nodes !== undefined) await requireNodes(cluster, settings.nodes);
+  const { cluster, capture, nodes } = wanted;
+  const sources = await findSources(cluster, capture, { hostPath: settings.hostPath, nodes });
+  if (!sources.known && nodes !== undefined) await requireNodes(cluster, nodes);
   if (!sources.known) tellSearch(deps, cluster, { capture, settings, sources });
   const order: DownloadOrder = {
     ...{ cluster, signal, capture, size, image: settings.image },
-    directory: join(settings.output, capture) as LocalPath,
+    directory: wanted.directory as LocalPath,
     id: deps.newId(),
     note: ui.note,
   };
@@ -97,7 +110,8 @@ async function downloadCapture(deps: Deps, cluster: Cluster, capture: string, se
   }
   const good = failures.length === 0;
   const rest = good ? '' : `, ${count(failures.length)} not`;
-  ui.outcome(good, `${plural(files.length, 'tarball')} downloaded and verified${rest}`);
+  const whose = settings.several ? `${wanted.label}: ` : '';
+  ui.outcome(good, `${whose}${plural(files.length, 'tarball')} downloaded and verified${rest}`);
   for (const failure of failures) ui.note(`  ${failure}`);
   return good;
 }

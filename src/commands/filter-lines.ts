@@ -1,15 +1,7 @@
 import { plural } from './render.ts';
 
-/** `--verbose` and its old name, as typed. */
-export type VerboseFlags = { verbose?: boolean; debug?: boolean };
-
 /** Characters of a filter that are shown unless all is asked for. */
 const SHORT = 300;
-
-/** Whether the user wants to be told more. */
-export function isVerbose(flags: VerboseFlags): boolean {
-  return flags.verbose === true || flags.debug === true;
-}
 
 /** One line for each filter of a capture, with the nodes that have it; long ones are cut unless `whole`. */
 export function filterLines(nodes: readonly { node: string; filter?: string | undefined }[], whole: boolean): string[] {

@@ -1,61 +1,103 @@
-import { readCaptures } from '../capture/observe.ts';
-import type { CaptureState, CaptureSummary } from '../capture/status.ts';
-import type { Cell, Deps, Tone } from '../deps.ts';
-import { UsageError } from '../errors.ts';
-import type { ConnectionOptions } from '../kube/cluster.ts';
-import { age, count, doneOf, location, lostCell, lostOf, size, totals } from './render.ts';
+import { followCaptures, readCaptures } from '../capture/observe.ts';
+import type { CaptureSummary } from '../capture/status.ts';
+import { listNames, nearest } from '../capture/suggest.ts';
+import type { Deps } from '../deps.ts';
+import { ClusterError } from '../errors.ts';
+import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
+import type { ShownCapture } from './capture-document.ts';
+import { Problems, throwProblems } from './flags.ts';
+import { parseOrder } from './list-order.ts';
+import { createView, type View } from './list-view.ts';
+import { captureNames } from './name-argument.ts';
+import { parseFormat } from './output-format.ts';
 
-const TONES: Partial<Record<CaptureState, Tone>> = { Completed: 'good', Failed: 'bad' };
+export type ListFlags = ConnectionOptions & {
+  allNamespaces?: boolean;
+  output?: string;
+  watch?: boolean;
+  noHeaders?: boolean;
+  showLabels?: boolean;
+  sortBy?: string;
+};
 
-/** `capture list`: the captures of a namespace or of all, one a line; `-o wide` one line for each node. */
-export async function list(
-  deps: Deps,
-  flags: ConnectionOptions & { allNamespaces?: boolean; output?: string },
-): Promise<number> {
-  if (flags.output !== undefined && flags.output !== 'wide') {
-    throw new UsageError(`--output: "${flags.output}" is not a format; there is wide`);
-  }
+const FORMATS = ['wide', 'json', 'yaml', 'name', 'custom-columns', 'jsonpath'] as const;
+/** The exit code of a watch that was ended by Ctrl-C, its only end. */
+const INTERRUPTED = 130;
+
+/** `capture list`: the captures of a namespace or of all, or those named; with --watch also each change. */
+export async function list(deps: Deps, args: readonly string[], flags: ListFlags): Promise<number> {
+  const problems = new Problems();
+  const format = problems.parse('--output', flags.output, parseFormat(FORMATS)) ?? { kind: 'table' };
+  const order = problems.parse('--sort-by', flags.sortBy, parseOrder);
+  throwProblems(problems, 'listed');
+  const names = args.length === 0 ? undefined : new Set(captureNames(args, undefined));
   const cluster = await deps.connect(flags);
-  const all = flags.allNamespaces === true;
-  const captures = await readCaptures(cluster, { namespace: all ? undefined : cluster.namespace });
-  if (captures.length === 0) {
-    deps.ui.note(all ? 'There are no captures.' : `There are no captures in namespace ${cluster.namespace}.`);
-    return 0;
-  }
-  const now = deps.now().getTime();
-  const wide = flags.output === 'wide';
-  const head = ['NAME', 'STATE', wide ? 'NODE' : 'NODES', 'PACKETS', 'LOST', 'SIZE', 'TO', 'AGE'];
-  const rows = captures.flatMap((capture) => (wide ? nodeRows(capture, now) : [captureRow(capture, now)]));
-  const table: Cell[][] = [head, ...rows];
-  const namespaces = ['NAMESPACE', ...captures.flatMap((c) => Array(wide ? c.nodes.length : 1).fill(c.namespace))];
-  await deps.ui.printTable(all ? table.map((row, index) => [namespaces[index] ?? '', ...row]) : table);
+  const namespace = flags.allNamespaces === true ? undefined : cluster.namespace;
+  const view = await createView(deps, format, {
+    allNamespaces: flags.allNamespaces === true,
+    headers: flags.noHeaders !== true,
+    labels: flags.showLabels === true,
+  });
+  const pick = (captures: readonly CaptureSummary[]): readonly CaptureSummary[] => {
+    const wanted = captures.filter(({ name }) => names?.has(name) ?? true);
+    return order === undefined ? wanted : wanted.toSorted(order);
+  };
+  if (flags.watch === true) return await watch(deps, cluster, { namespace, pick, view });
+  const all = await readCaptures(cluster, { namespace });
+  const picked = pick(all);
+  const document = format.kind === 'json' || format.kind === 'yaml' || format.kind === 'template';
+  if (picked.length > 0 || document) await view.all(picked);
+  if (picked.length === 0 && names === undefined) deps.ui.note(`There are no captures${within(namespace)}.`);
+  requireNamed(all, names, namespace);
   return 0;
 }
 
-function captureRow(capture: CaptureSummary, now: number): Cell[] {
-  const { packets, lost, bytes, known } = totals(capture.nodes);
-  const tone = TONES[capture.state];
-  return [
-    capture.name,
-    tone === undefined ? capture.state : { text: capture.state, tone },
-    doneOf(capture),
-    known ? count(packets) : '–',
-    known ? lostCell(lost) : '–',
-    known ? size(bytes) : '–',
-    capture.nodes.some((node) => node.hostPath !== undefined) ? 'host path' : 'elsewhere',
-    age(now - capture.createdAt.getTime()),
-  ];
+function within(namespace: string | undefined): string {
+  return namespace === undefined ? '' : ` in namespace ${namespace}`;
 }
 
-function nodeRows(capture: CaptureSummary, now: number): Cell[][] {
-  return capture.nodes.map((node) => [
-    capture.name,
-    node.phase,
-    node.node,
-    node.result === undefined ? '–' : count(node.result.packets),
-    node.result === undefined ? '–' : lostCell(lostOf(node)),
-    node.result?.tarball == null ? '–' : size(node.result.tarball.bytes),
-    location(node),
-    age(now - capture.createdAt.getTime()),
-  ]);
+/** Throws a ClusterError for names that no capture has. */
+function requireNamed(all: readonly CaptureSummary[], names: Iterable<string> = [], namespace?: string): void {
+  const known = all.map(({ name }) => name);
+  const missing = [...names].filter((name) => !known.includes(name));
+  if (missing.length === 0) return;
+  const meant = nearest(missing[0] ?? '', known);
+  const there =
+    known.length === 0 ? 'There are none' : `There ${known.length === 1 ? 'is' : 'are'} ${listNames(known)}`;
+  throw new ClusterError(`there is no capture ${missing.join(', ')}${within(namespace)}`, {
+    hint:
+      meant === undefined ? `${there}. In all namespaces: kubectl retina capture list -A` : `Did you mean ${meant}?`,
+  });
+}
+
+type Watching = {
+  namespace: string | undefined;
+  pick: (captures: readonly CaptureSummary[]) => readonly CaptureSummary[];
+  view: View;
+};
+
+/** Prints every capture once, and again whenever it looks different; the last time as Deleted. */
+async function watch(deps: Deps, cluster: Cluster, { namespace, pick, view }: Watching): Promise<number> {
+  let known: Map<string, ShownCapture> | undefined;
+  const looks = new Map<string, string>();
+  // Pieces are printed one after the other, though some take time.
+  let printed = Promise.resolve();
+  const tell = (capture: ShownCapture): void => {
+    for (const { key, look, print } of view.pieces(capture)) {
+      if (looks.get(key) === look) continue;
+      looks.set(key, look);
+      printed = printed.then(print);
+    }
+  };
+  await followCaptures(cluster, { namespace }, deps.signal, (all) => {
+    const captures = pick(all);
+    const now = new Map(captures.map((capture) => [`${capture.namespace}/${capture.name}`, capture]));
+    if (known === undefined && captures.length === 0) deps.ui.note(`There are no captures${within(namespace)} yet.`);
+    for (const capture of captures) tell(capture);
+    for (const [key, capture] of known ?? []) if (!now.has(key)) tell({ ...capture, state: 'Deleted' });
+    known = now;
+    return false;
+  });
+  await printed;
+  return deps.signal.aborted ? INTERRUPTED : 0;
 }

@@ -10,13 +10,13 @@ import type { Deps } from '../deps.ts';
 import { CaptureError } from '../errors.ts';
 import { runWorkload } from '../workload/run.ts';
 import { checkNodeFilters } from './filter-check.ts';
-import { filterLines, isVerbose, type VerboseFlags } from './filter-lines.ts';
+import { filterLines } from './filter-lines.ts';
 import { Problems, throwProblems } from './flags.ts';
 import { count, limitWords, plural, size } from './render.ts';
 import { type SettingsFlags, toSettings } from './settings-flags.ts';
 
 /** `capture local`: the same capture on this machine, without a cluster. Ctrl-C ends it and keeps the tarball. */
-export async function local(deps: Deps, flags: SettingsFlags & VerboseFlags & { output?: string }): Promise<number> {
+export async function local(deps: Deps, flags: SettingsFlags & { output?: string }): Promise<number> {
   const problems = new Problems();
   const settings = await toSettings(flags, problems, deps.newId);
   throwProblems(problems, 'captured');
@@ -36,7 +36,7 @@ export async function local(deps: Deps, flags: SettingsFlags & VerboseFlags & { 
   deps.ui.note(
     `Capture ${spec.capture} on this machine, ${limitWords(settings, '')} (Ctrl-C ends it and keeps the files)`,
   );
-  for (const line of filterLines(narrowed, isVerbose(flags))) deps.ui.note(line);
+  for (const line of filterLines(narrowed, deps.ui.verbose)) deps.ui.note(line);
   const stop = new AbortController();
   deps.signal.addEventListener('abort', () => stop.abort('interrupted'), { once: true });
   const outcome = await runWorkload(spec, { stop: stop.signal, now: deps.now, log: deps.ui.note });

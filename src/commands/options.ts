@@ -90,7 +90,7 @@ export const listRows: readonly OptionRow[] = [
   {
     group: GROUPS.output,
     flags: '--sort-by <field>',
-    description: 'name, age, state, or a path such as .packets',
+    description: 'name, age (the youngest first), state (failures first), or a path such as .packets',
     default: 'name',
   },
   ...sharedRows,
@@ -111,7 +111,7 @@ export const deleteRows: readonly OptionRow[] = [
 export const downloadRows: readonly OptionRow[] = [
   nameRow,
   { group: GROUPS.which, flags: '--all', description: 'all captures of the namespace' },
-  allNamespacesRow,
+  { ...allNamespacesRow, description: 'with --all, captures of all namespaces' },
   {
     group: GROUPS.which,
     flags: '--node-names <names>',
@@ -121,7 +121,7 @@ export const downloadRows: readonly OptionRow[] = [
   {
     group: GROUPS.where,
     flags: '-o, --output <directory>',
-    description: 'the tarballs go to <directory>/<capture>/',
+    description: 'the tarballs go to <directory>/<capture>/; with -A to <directory>/<namespace>/<capture>/',
     default: 'the current directory',
   },
   {
@@ -141,6 +141,7 @@ export const downloadRows: readonly OptionRow[] = [
 ];
 export const versionRows: readonly OptionRow[] = [
   { group: GROUPS.output, flags: '--client', description: 'do not ask the server' },
+  { group: GROUPS.output, flags: '-o, --output <format>', description: 'json or yaml' },
   ...imageRows.slice(0, 1),
   ...sharedRows,
 ];

@@ -1,6 +1,6 @@
 import type { CaptureSummary } from '../capture/status.ts';
 import type { Deps } from '../deps.ts';
-import { nodeEvent, progressRows } from './render.ts';
+import { nodeEvent, PROGRESS_YIELDING, progressRows } from './render.ts';
 
 const REDRAW = 1000;
 
@@ -14,7 +14,7 @@ export async function showProgress(
   let last: CaptureSummary | undefined;
   const draw = (): void => {
     if (last === undefined) return;
-    live.show(progressRows(last, deps.now().getTime() - startedAt.getTime()));
+    live.show(progressRows(last, deps.now().getTime() - startedAt.getTime()), PROGRESS_YIELDING);
   };
   const timer = deps.ui.interactive ? setInterval(draw, REDRAW) : undefined;
   return {

@@ -1,7 +1,7 @@
 import prettyBytes from 'pretty-bytes';
 import { tarballName } from '../capture/names.ts';
 import type { CaptureSettings } from '../capture/request.ts';
-import { type CaptureSummary, isFinal, type NodeStatus } from '../capture/status.ts';
+import type { CaptureSummary, NodeStatus } from '../capture/status.ts';
 import type { Cell } from '../deps.ts';
 
 /** Rows of nodes that a table shows at most; the rest is counted. */
@@ -68,6 +68,9 @@ export function location(node: NodeStatus): string {
   if (told !== undefined) return told;
   return node.hostPath !== undefined && node.stem !== undefined ? `${node.hostPath}/${tarballName(node.stem)}` : '–';
 }
+
+/** Columns of the live table that yield on a narrow terminal: size, lost, packets, and last the words of the state. */
+export const PROGRESS_YIELDING = [4, 3, 2, 1] as const;
 
 /** The live table of a capture that is waited for: what fails first, then what still runs. */
 export function progressRows(capture: CaptureSummary, elapsedMs: number): Cell[][] {
@@ -142,6 +145,6 @@ export function failureLines(capture: CaptureSummary): string[] {
 }
 
 /** How far a capture is: `1/2`. */
-export function doneOf(capture: CaptureSummary): string {
-  return `${capture.nodes.filter((node) => isFinal(node) && node.phase === 'completed').length}/${capture.nodes.length}`;
+export function doneOf({ nodes }: Pick<CaptureSummary, 'nodes'>): string {
+  return `${nodes.filter((node) => node.phase === 'completed').length}/${nodes.length}`;
 }

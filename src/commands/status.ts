@@ -1,32 +1,115 @@
 import { readCapture } from '../capture/observe.ts';
 import { type CaptureSummary, type NodeStatus, stopReasonWords } from '../capture/status.ts';
+import { waitForCapture } from '../capture/wait.ts';
 import type { Cell, Deps } from '../deps.ts';
-import type { ConnectionOptions } from '../kube/cluster.ts';
-import { filterLines, isVerbose, type VerboseFlags } from './filter-lines.ts';
+import { InterruptedError } from '../errors.ts';
+import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
+import { statusDocument } from './capture-document.ts';
+import { type Column, headOf, rowOf, yieldingOf } from './columns.ts';
+import { filterLines } from './filter-lines.ts';
+import { Problems, throwProblems } from './flags.ts';
 import { captureName } from './name-argument.ts';
+import { type Format, parseFormat, renderDocument } from './output-format.ts';
+import { showProgress } from './progress.ts';
 import { age, count, failureLines, location, lostCell, lostOf, plural, size, totals } from './render.ts';
 
-/** `capture status`: one capture in depth. Exit code 1 when it failed on a node. */
-export async function status(
-  deps: Deps,
-  name: string | undefined,
-  flags: ConnectionOptions & VerboseFlags & { name?: string },
-): Promise<number> {
+export type StatusFlags = ConnectionOptions & { name?: string; output?: string; watch?: boolean };
+
+/** `capture status`: one capture in depth; with --watch until it has ended. Exit code 1 when it failed on a node. */
+export async function status(deps: Deps, name: string | undefined, flags: StatusFlags): Promise<number> {
+  const problems = new Problems();
+  const format = problems.parse('--output', flags.output, parseFormat(['json', 'yaml', 'jsonpath']));
+  throwProblems(problems, 'read');
   const wanted = captureName(name, flags.name);
   const cluster = await deps.connect(flags);
-  const capture = await readCapture(cluster, wanted);
-  const { ui } = deps;
-  ui.print(headline(capture, deps.now()));
-  for (const line of filterLines(capture.nodes, isVerbose(flags))) ui.print(line);
+  const now = await readCapture(cluster, wanted);
+  const capture = flags.watch === true ? await watch(deps, cluster, now, format) : now;
+  if (format === undefined) await show(deps, capture);
+  else if (flags.watch !== true) deps.ui.print(await renderStatus(format, capture));
+  return capture.state === 'Failed' ? 1 : 0;
+}
+
+/** Follows a capture to its end: as `create --wait` shows it, or as a document for each change. */
+async function watch(
+  deps: Deps,
+  cluster: Cluster,
+  capture: CaptureSummary,
+  format: Format | undefined,
+): Promise<CaptureSummary> {
+  const { ui, signal } = deps;
+  const progress = format === undefined ? await showProgress(deps, capture.createdAt) : undefined;
+  let last = '';
+  // Documents are printed one after the other, though making one takes time.
+  let printed = Promise.resolve();
+  const tell = (next: CaptureSummary): void => {
+    progress?.update(next);
+    if (format === undefined || JSON.stringify(next) === last) return;
+    last = JSON.stringify(next);
+    const start = format.kind === 'yaml' ? '---\n' : '';
+    printed = printed.then(async () => ui.print(start + (await renderStatus(format, next))));
+  };
+  try {
+    const ended = await waitForCapture(cluster, capture.name, { timeoutMs: null, signal, progress: tell });
+    await printed;
+    return ended;
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    throw new InterruptedError(`no longer watching; capture ${capture.name} goes on`);
+  } finally {
+    progress?.end();
+  }
+}
+
+async function renderStatus(format: Format, capture: CaptureSummary): Promise<string> {
+  const document = statusDocument(capture);
+  if (format.kind === 'template') return format.template(document).replace(/\n$/, '');
+  return await renderDocument(format.kind === 'yaml' ? 'yaml' : 'json', document);
+}
+
+async function show({ ui, now }: Deps, capture: CaptureSummary): Promise<void> {
+  ui.print(headline(capture, now()));
+  for (const line of filterLines(capture.nodes, ui.verbose)) ui.print(line);
   ui.print('');
-  const head = ['NODE', 'STATE', 'ENDED BY', 'PACKETS', 'LOST', 'SIZE', 'SHA-256', 'DELIVERED TO'];
-  await ui.printTable([head, ...capture.nodes.map(nodeRow)]);
+  await ui.printTable(
+    [...headOf(COLUMNS, true), ...capture.nodes.map((node) => rowOf(COLUMNS, node))],
+    yieldingOf(COLUMNS),
+  );
   const failures = failureLines(capture);
   if (failures.length > 0) ui.print(`\n${failures.join('\n')}`);
   for (const line of lossLines(capture)) ui.warn(line);
   const next = nextStep(capture);
   if (next !== undefined) ui.note(`Next: ${next}`);
-  return capture.state === 'Failed' ? 1 : 0;
+}
+
+type Result = NonNullable<NodeStatus['result']>;
+
+/** A cell of what the result tells; a dash while there is none. */
+function told(cell: (result: Result) => Cell): (node: NodeStatus) => Cell {
+  return ({ result }) => (result === undefined ? '–' : cell(result));
+}
+
+const COLUMNS: readonly Column<NodeStatus>[] = [
+  { head: 'NODE', cell: (node) => node.node },
+  { head: 'STATE', cell: stateCell },
+  { head: 'ENDED BY', cell: told((result) => stopReasonWords(result.stopReason)), yields: 3 },
+  { head: 'PACKETS', cell: told((result) => count(result.packets)), yields: 5 },
+  { head: 'LOST', cell: (node) => (node.result === undefined ? '–' : lostCell(lostOf(node))), yields: 4 },
+  { head: 'SIZE', cell: told(({ tarball }) => (tarball === null ? '–' : size(tarball.bytes))), yields: 2 },
+  {
+    head: 'SHA-256',
+    cell: told(({ tarball }) => (tarball === null ? '–' : `${tarball.sha256.slice(0, 12)}…`)),
+    yields: 0,
+  },
+  { head: 'DELIVERED TO', cell: deliveryCell, yields: 1 },
+];
+
+function stateCell({ phase }: NodeStatus): Cell {
+  return { text: phase, tone: phase === 'completed' ? 'good' : phase === 'failed' ? 'bad' : 'dim' };
+}
+
+function deliveryCell(node: NodeStatus): Cell {
+  if (node.result === undefined) return location(node);
+  return node.result.destinations.map((to) => `${to.location} ${to.ok ? '✔' : '✖'}`).join('  ') || '–';
 }
 
 function headline(capture: CaptureSummary, now: Date): string {
@@ -40,23 +123,6 @@ function headline(capture: CaptureSummary, now: Date): string {
   const end = last === undefined || ended.length < capture.nodes.length ? '' : `, ended ${last}${why}`;
   const ago = age(now.getTime() - capture.createdAt.getTime());
   return `${capture.name} · ${capture.state} · ${plural(capture.nodes.length, 'node')} · created ${started} UTC (${ago} ago)${end}`;
-}
-
-function nodeRow(node: NodeStatus): Cell[] {
-  const { result } = node;
-  const tone = node.phase === 'completed' ? 'good' : node.phase === 'failed' ? 'bad' : 'dim';
-  const state: Cell = { text: node.phase, tone };
-  if (result === undefined) return [node.node, state, '–', '–', '–', '–', '–', location(node)];
-  return [
-    node.node,
-    state,
-    stopReasonWords(result.stopReason),
-    count(result.packets),
-    lostCell(lostOf(node)),
-    result.tarball === null ? '–' : size(result.tarball.bytes),
-    result.tarball === null ? '–' : `${result.tarball.sha256.slice(0, 12)}…`,
-    result.destinations.map((to) => `${to.location} ${to.ok ? '✔' : '✖'}`).join('  ') || '–',
-  ];
 }
 
 function lossLines(capture: CaptureSummary): string[] {

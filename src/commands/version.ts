@@ -10,12 +10,19 @@ export function captureImage(env: NodeJS.ProcessEnv): string {
 /** `version`: this program, the image that its captures run, and the API server. */
 export async function version(
   deps: Deps,
-  flags: ConnectionOptions & { client?: boolean; image?: string },
+  flags: ConnectionOptions & { client?: boolean; image?: string; output?: string },
 ): Promise<number> {
-  deps.ui.print(`Client:        v${manifest.version}`);
-  deps.ui.print(`Capture image: ${flags.image ?? captureImage(deps.env)}`);
-  if (flags.client === true) return 0;
-  const cluster = await deps.connect(flags);
-  deps.ui.print(`Server:        ${await cluster.serverVersion()}`);
+  const client = `v${manifest.version}`;
+  const image = flags.image ?? captureImage(deps.env);
+  const server = async (): Promise<string> => (await deps.connect(flags)).serverVersion();
+  if (flags.output !== undefined) {
+    const { renderVersion } = await import('./version-document.ts');
+    const asked = async (): Promise<string | null> => (flags.client === true ? null : await server());
+    deps.ui.print(await renderVersion(flags.output, { client, captureImage: image }, asked));
+    return 0;
+  }
+  deps.ui.print(`Client:        ${client}`);
+  deps.ui.print(`Capture image: ${image}`);
+  if (flags.client !== true) deps.ui.print(`Server:        ${await server()}`);
   return 0;
 }

@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Duration } from '@icholy/duration';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ClusterError, messageOf, UsageError } from '../errors.ts';
-import type { Cluster, ConnectionOptions, Job, Kinds, Selection } from './cluster.ts';
+import type { Cluster, ConnectionOptions, DeleteOptions, Job, Kinds, Selection } from './cluster.ts';
 import { loadConfig } from './config.ts';
 import { execInPod } from './exec.ts';
 import { createRest, type Query, type Rest } from './rest.ts';
+import { type Traced, trace } from './trace.ts';
 
 const ROOTS: Record<keyof Kinds, string> = {
   jobs: '/apis/batch/v1',
@@ -35,14 +36,21 @@ type List<T> = { metadata?: { resourceVersion?: string; continue?: string }; ite
 type WatchEvent<T> = { type: string; object: T };
 type Item = { metadata?: { uid?: string; resourceVersion?: string } };
 
+/** A connection; its requests end with the signal. */
+type Connection = { config: KubeConfig; rest: Rest; signal: AbortSignal; traced: Traced };
+
 /** Connects to the cluster of a kubeconfig; nothing is sent before the first call. */
-export function connect(options: ConnectionOptions, env: NodeJS.ProcessEnv, signal: AbortSignal): Cluster {
+export function connect(
+  options: ConnectionOptions,
+  env: NodeJS.ProcessEnv,
+  { signal, traced }: { signal: AbortSignal; traced: Traced },
+): Cluster {
   const config = loadConfig(options, env);
-  const rest = createRest(config, requestTimeout(options.requestTimeout));
+  const rest = createRest(config, requestTimeout(options.requestTimeout), traced);
   const context = config.getContextObject(config.getCurrentContext());
   // As in kubectl, a blank namespace is none that was given.
   const namespace = options.namespace?.trim() || context?.namespace?.trim() || 'default';
-  return createCluster(config, rest, namespace, signal);
+  return createCluster({ config, rest, signal, traced }, namespace);
 }
 
 function requestTimeout(text: string | undefined): number | undefined {
@@ -54,43 +62,20 @@ function requestTimeout(text: string | undefined): number | undefined {
   throw new UsageError(`--request-timeout: "${text}" is not a duration: write it as 30s or 2m, or 0 for no limit`);
 }
 
-function createCluster(config: KubeConfig, rest: Rest, namespace: string, signal: AbortSignal): Cluster {
+function createCluster(connection: Connection, namespace: string): Cluster {
+  const { config, rest, signal, traced } = connection;
   return {
     namespace,
     server: rest.server,
     serverVersion: async () =>
       (await rest.json<{ gitVersion: string }>({ method: 'GET', path: '/version', signal })).gitVersion,
     list: async (kind, selection) => (await listAll<Kinds[typeof kind]>(rest, kind, selection, signal)).items,
-    get: async (kind, ns, name) => {
-      try {
-        const path = `${pathOf(kind, ns)}/${encodeURIComponent(name)}`;
-        return await rest.json<Kinds[typeof kind]>({ method: 'GET', path, signal });
-      } catch (error) {
-        if (error instanceof ClusterError && error.status === 404) return undefined;
-        throw error;
-      }
-    },
+    get: (kind, ns, name) =>
+      getOne<Kinds[typeof kind]>(rest, `${pathOf(kind, ns)}/${encodeURIComponent(name)}`, signal),
     createJob: (job) =>
       rest.json<Job>({ method: 'POST', path: pathOf('jobs', job.metadata?.namespace), body: job, signal }),
-    remove: async (kind, ns, name, options) => {
-      try {
-        await rest.json({
-          method: 'DELETE',
-          path: `${pathOf(kind, ns)}/${encodeURIComponent(name)}`,
-          body: {
-            propagationPolicy: options.propagation,
-            ...(options.gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds: options.gracePeriodSeconds }),
-            ...(options.uid === undefined ? {} : { preconditions: { uid: options.uid } }),
-          },
-          signal,
-        });
-        return true;
-      } catch (error) {
-        // 409: the name belongs to another object by now, so the one that was meant is gone.
-        if (error instanceof ClusterError && (error.status === 404 || error.status === 409)) return false;
-        throw error;
-      }
-    },
+    remove: (kind, ns, name, options) =>
+      removeOne(rest, `${pathOf(kind, ns)}/${encodeURIComponent(name)}`, options, signal),
     annotatePod: async (ns, name, annotations) => {
       await rest.json({
         method: 'PATCH',
@@ -102,9 +87,42 @@ function createCluster(config: KubeConfig, rest: Rest, namespace: string, signal
     },
     follow: (kind, selection, until, changed) =>
       follow<Kinds[typeof kind]>(rest, kind, selection, AbortSignal.any([until, signal]), changed),
-    exec: (target, stdout, until) => execInPod(config, target, stdout, AbortSignal.any([until, signal])),
-    withSignal: (other) => createCluster(config, rest, namespace, other),
+    exec: (target, stdout, until) => {
+      const path = `${pathOf('pods', target.namespace)}/${encodeURIComponent(target.pod)}/exec`;
+      return trace(traced, { method: 'GET', path }, async () => {
+        const value = await execInPod(config, target, stdout, AbortSignal.any([until, signal]));
+        return { value, outcome: `exit code ${value.exitCode ?? 'unknown'}` };
+      });
+    },
+    withSignal: (other) => createCluster({ ...connection, signal: other }, namespace),
+    withNamespace: (other) => createCluster(connection, other),
   };
+}
+
+async function getOne<T>(rest: Rest, path: string, signal: AbortSignal): Promise<T | undefined> {
+  try {
+    return await rest.json<T>({ method: 'GET', path, signal });
+  } catch (error) {
+    if (error instanceof ClusterError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+async function removeOne(rest: Rest, path: string, options: DeleteOptions, signal: AbortSignal): Promise<boolean> {
+  const { propagation, gracePeriodSeconds, uid } = options;
+  const body = {
+    propagationPolicy: propagation,
+    ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
+    ...(uid === undefined ? {} : { preconditions: { uid } }),
+  };
+  try {
+    await rest.json({ method: 'DELETE', path, body, signal });
+    return true;
+  } catch (error) {
+    // 409: the name belongs to another object by now, so the one that was meant is gone.
+    if (error instanceof ClusterError && (error.status === 404 || error.status === 409)) return false;
+    throw error;
+  }
 }
 
 function pathOf(kind: keyof Kinds, namespace: string | undefined): string {

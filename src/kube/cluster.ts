@@ -103,6 +103,8 @@ export type Cluster = {
   exec(target: ExecTarget, stdout: Writable, signal: AbortSignal): Promise<ExecOutcome>;
   /** The same cluster, for cleaning up: its requests go on when the command was interrupted. */
   withSignal(signal: AbortSignal): Cluster;
+  /** The same cluster, as if the command line named another namespace. */
+  withNamespace(namespace: string): Cluster;
 };
 
 /** kubectl's connection flags, as typed; unset ones are undefined. */

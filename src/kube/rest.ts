@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { type Identity, toClusterError, toConnectionError } from './kube-error.ts';
+import { type Traced, trace } from './trace.ts';
 
 /** Connections kept open: as many as a command has requests in flight. */
 const MAX_SOCKETS = 64;
@@ -31,7 +32,7 @@ export type Rest = {
  * Requests to the API server over kept-alive connections, with credentials, TLS and proxy from a kubeconfig. Answers
  * stay plain JSON: client-node's typed classes take three to four times as long to read a list of Jobs.
  */
-export function createRest(config: KubeConfig, timeoutMs: number | undefined): Rest {
+export function createRest(config: KubeConfig, timeoutMs: number | undefined, traced: Traced): Rest {
   const server = config.getCurrentCluster()?.server ?? '';
   const base = new URL(`${server}/`);
   const transport = base.protocol === 'http:' ? http : https;
@@ -40,7 +41,10 @@ export function createRest(config: KubeConfig, timeoutMs: number | undefined): R
   const begin = async (request: RestRequest, limit: Limit): Promise<http.IncomingMessage> => {
     const options = await connection();
     const signal = request.signal === undefined ? limit.signal : AbortSignal.any([request.signal, limit.signal]);
-    const response = await send(transport, base, options, { ...request, signal });
+    const response = await trace(traced, request, async () => {
+      const value = await send(transport, base, options, { ...request, signal });
+      return { value, outcome: value.statusCode ?? 0 };
+    });
     if ((response.statusCode ?? 0) < 300) return response;
     throw toClusterError(response.statusCode ?? 0, await text(response), identityOf(options));
   };

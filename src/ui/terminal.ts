@@ -1,34 +1,54 @@
-import { Chalk, supportsColor, supportsColorStderr } from 'chalk';
-import type { Live, Ui } from '../deps.ts';
+import { Chalk, type ChalkInstance, supportsColor, supportsColorStderr } from 'chalk';
+import type { Habits, Live, Ui } from '../deps.ts';
 import { printable } from './printable.ts';
 
-/** The terminal, or the pipes in its place. Colours follow each stream, NO_COLOR and --no-color. */
-export function createUi(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteStream): Ui {
-  const colours = {
-    stdout: new Chalk({ level: supportsColor === false ? 0 : supportsColor.level }),
-    stderr: new Chalk({ level: supportsColorStderr === false ? 0 : supportsColorStderr.level }),
+type Streams = { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
+
+/**
+ * The terminal, or the pipes in its place. Colours follow --no-color, then NO_COLOR, then FORCE_COLOR, then each stream.
+ * The habits are read when something is said: the command line is not parsed yet when this is made.
+ */
+export function createUi({ stdout, stderr }: Streams, env: NodeJS.ProcessEnv, habits: Habits): Ui {
+  const colour = (detected: typeof supportsColor): ChalkInstance => {
+    const none = habits.noColor || (env.NO_COLOR ?? '') !== '' || detected === false;
+    return new Chalk({ level: none ? 0 : detected.level });
   };
-  // A terminal that does not know its width (as under some CI runners) cannot be redrawn.
-  const interactive = stderr.isTTY === true && stderr.columns > 0;
+  const error = (): ChalkInstance => colour(supportsColorStderr);
+  // A terminal that does not know its width (as under some CI runners), or is none but in name, cannot be redrawn.
+  const interactive = stderr.isTTY === true && stderr.columns > 0 && env.TERM !== 'dumb' && env.CI === undefined;
+  const openTable: Ui['openTable'] = async (yielding = []) => {
+    const { createTable } = await import('./table.ts');
+    const table = createTable(colour(supportsColor), { room: roomOf(stdout), yielding });
+    return (rows) => void stdout.write(`${table(rows)}\n`);
+  };
   return {
     interactive,
+    get verbose() {
+      return habits.verbose;
+    },
     print: (text) => void stdout.write(`${printable(text)}\n`),
     note: (text) => void stderr.write(`${printable(text)}\n`),
-    warn: (text) => void stderr.write(`${colours.stderr.yellow('warning:')} ${printable(text)}\n`),
-    printTable: async (rows) => {
-      const { renderTable } = await import('./table.ts');
-      stdout.write(`${renderTable(rows, colours.stdout)}\n`);
-    },
+    detail: (text) => void (habits.verbose && stderr.write(`${error().dim(printable(text))}\n`)),
+    warn: (text) => void stderr.write(`${error().yellow('warning:')} ${printable(text)}\n`),
+    openTable,
+    printTable: async (rows, yielding) => (await openTable(yielding))(rows),
     outcome: (good, text) => {
-      const mark = good ? colours.stderr.green('✔') : colours.stderr.red('✖');
+      const mark = good ? error().green('✔') : error().red('✖');
       stderr.write(`${mark} ${printable(text)}\n`);
     },
     live: async () => {
       if (!interactive) return createLog(stderr);
-      const [{ createSpinner }, { renderTable }] = await Promise.all([import('./spinner.ts'), import('./table.ts')]);
-      return createSpinner(stderr, (rows) => renderTable(rows, colours.stderr));
+      const [{ createSpinner }, { createTable }] = await Promise.all([import('./spinner.ts'), import('./table.ts')]);
+      return createSpinner(stderr, error().level > 0, (rows, yielding = []) =>
+        createTable(error(), { room: roomOf(stderr), yielding })(rows),
+      );
     },
   };
+}
+
+/** Characters in a line; whoever reads a pipe gets all there is. */
+function roomOf(stream: NodeJS.WriteStream): number {
+  return stream.isTTY === true && stream.columns > 0 ? stream.columns : Number.POSITIVE_INFINITY;
 }
 
 /** Without a terminal: one line for each event. */

@@ -19,17 +19,8 @@ const data = ['npm:zod', 'npm:zod/**', 'npm:@icholy/duration', 'npm:damerau-leve
 
 /** Files of src/capture that read or change a cluster; all others there are pure. */
 const effects = [
-  'apply',
-  'delete',
-  'download',
-  'download-pod',
-  'observe',
-  'part-file',
-  'read-lacks',
-  'read-objects',
-  'snapshot',
-  'stop',
-  'wait',
+  ...['apply', 'delete', 'download', 'download-pod', 'observe', 'part-file', 'part-lock', 'read-lacks', 'read-objects'],
+  ...['snapshot', 'stop', 'wait'],
 ].map((name) => `src/capture/${name}.ts`);
 
 /** The first row that names a file holds for it. A file that no row names may import nothing. */
@@ -42,7 +33,8 @@ export const importTable: readonly Row[] = [
     files: ['src/commands/**'],
     values: [
       ...['commands', 'capture', 'bpf', 'workload', 'upload'].map((folder) => `src/${folder}/**`),
-      ...['src/deps.ts', 'src/errors.ts', 'package.json', 'npm:commander', 'npm:p-map', ...data, ...node],
+      ...['src/deps.ts', 'src/errors.ts', 'package.json', 'npm:commander', 'npm:p-map', 'npm:js-yaml'],
+      ...['npm:jsonpath-plus', ...data, ...node],
     ],
     types: anything,
   },
@@ -81,7 +73,7 @@ export const importTable: readonly Row[] = [
   },
   {
     files: ['src/ui/**'],
-    values: ['src/ui/**', 'src/errors.ts', 'npm:ora', 'npm:chalk', 'npm:cli-table3', ...data, ...node],
+    values: ['src/ui/**', 'src/errors.ts', 'npm:ora', 'npm:chalk', ...data, ...node],
     types: ['src/deps.ts'],
   },
 ];
@@ -128,7 +120,7 @@ export function importProblems(file: string, source: string): string[] {
 /** One line for each package that only one folder may import, wherever the table is wide (src/main.ts, types). */
 export function ownerProblems(file: string, source: string): string[] {
   const owners: readonly (readonly [owner: string, packages: readonly string[]])[] = [
-    ['src/ui/**', ['npm:ora', 'npm:chalk', 'npm:cli-table3']],
+    ['src/ui/**', ['npm:ora', 'npm:chalk']],
     ['src/kube/**', clientNode],
     ['src/upload/**', cloud],
   ];

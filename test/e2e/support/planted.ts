@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { createServer, connect as dial, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { WORKLOAD_VERSION } from '../../../src/capture/workload-spec.ts';
 import { items, type NodeName, onNode, until } from './cluster.ts';
 import { DIR } from './leavings.ts';
 
@@ -38,7 +39,7 @@ export function plant(node: NodeName, name: string, bytes: number, directory = D
 export function resultOf(capture: string, node: NodeName, planted: Planted): Record<string, unknown> {
   const at = '2026-11-21T10:15:00.000Z';
   return {
-    ...{ version: 1, capture, node, stopReason: 'duration', startedAt: at, endedAt: at, packets: 1 },
+    ...{ version: WORKLOAD_VERSION, capture, node, stopReason: 'duration', startedAt: at, endedAt: at, packets: 1 },
     ...{ droppedByKernel: 0, droppedByInterface: 0, pcapBytes: planted.bytes, errors: [] },
     tarball: { name: planted.name, bytes: planted.bytes, sha256: planted.sha256 },
     destinations: [{ kind: 'host-path', location: `${DIR}/${planted.name}`, ok: true }],

@@ -1,5 +1,6 @@
 import { filterRows } from './wrong-filters.ts';
 import { NS } from './wrong-lab.ts';
+import { outputRows } from './wrong-outputs.ts';
 
 /** A command line or a situation that must fail, and what the user is told. */
 export type WrongCase = {
@@ -166,7 +167,6 @@ const otherRows: readonly Row[] = [
     /--all is every capture of the namespace/,
     /capture list/,
   ],
-  ['a format that is none', ['capture', 'list', '-o', 'bogus'], /--output: "bogus" is not a format/],
   ['a timeout that is none', ['capture', 'delete', 'a', '--timeout', 'x'], /--timeout: "x" is not a duration/],
   [
     'two problems of a download',
@@ -193,6 +193,6 @@ export function flagCases(): WrongCase[] {
     ...[...createRows, ...filterRows].map(([what, flags, ...told]) =>
       toCase([what, ['capture', 'create', '-n', NS, ...flags], ...told]),
     ),
-    ...otherRows.map(toCase),
+    ...[...otherRows, ...outputRows].map(toCase),
   ];
 }
