@@ -28,16 +28,15 @@ type Item = { metadata?: { uid?: string; resourceVersion?: string } };
 
 /** Connects to the cluster of a kubeconfig; nothing is sent before the first call. */
 export function connect(options: ConnectionOptions, env: NodeJS.ProcessEnv, signal: AbortSignal): Cluster {
-  const config = loadConfig(options, env);
-  const rest = createRest(config, requestTimeout(options.requestTimeout));
-  const context = config.getContextObject(config.getCurrentContext());
+  const timeoutMs = requestTimeout(options.requestTimeout);
+  const connection = loadConfig(options, env);
   // As in kubectl, a blank namespace is none that was given.
-  const namespace = options.namespace?.trim() || context?.namespace?.trim() || 'default';
-  return createCluster(config, rest, namespace, signal);
+  const namespace = options.namespace?.trim() || connection.namespace?.trim() || 'default';
+  return createCluster(connection.config, createRest(connection, timeoutMs), namespace, signal);
 }
 
 function requestTimeout(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+  if (!text) return undefined;
   // kubectl takes a bare number for seconds. The library alone would read `5s` out of `x5s!`.
   if (/^(\d+|(\d+(\.\d+)?(ms|s|m|h))+)$/.test(text)) {
     return Math.min(new Duration(/^\d+$/.test(text) ? `${text}s` : text).milliseconds(), 2 ** 31 - 1);

@@ -97,4 +97,5 @@ export type ConnectionOptions = {
   insecureSkipTlsVerify?: boolean | undefined;
   tlsServerName?: string | undefined;
   requestTimeout?: string | undefined;
+  disableCompression?: boolean | undefined;
 };
