@@ -1,5 +1,7 @@
 import { Command, Option } from 'commander';
-import type { OptionRow } from './commands/option-row.ts';
+import { isBoolean } from './commands/command-line.ts';
+import { commandPath, commandUsage, explainRefusal, renderExamples } from './commands/help.ts';
+import { GROUPS, type OptionRow } from './commands/option-row.ts';
 import {
   createRows,
   deleteRows,
@@ -22,14 +24,18 @@ type Flags = Record<string, never>;
 
 /** The command tree. Commands are loaded when they run: `--help` and `version` need none of a cluster's client. */
 export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
-  const program = new Command('kubectl-retina')
+  const program = new Command('kubectl retina')
     .description('Packet captures across a Kubernetes cluster: one command, one verified tarball per node.')
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void io.stderr.write(text),
-      outputError: (text, write) => write(withSuggestion(text, program)),
+      outputError: (text, write) => write(explainRefusal(text, program)),
     })
-    .showSuggestionAfterError(true)
+    .configureHelp({ commandUsage })
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    // Ours know the other names that people have for a flag.
+    .showSuggestionAfterError(false)
     .showHelpAfterError('  The commands: kubectl retina --help')
     .exitOverride();
   const end = (code: number): void => {
@@ -98,30 +104,18 @@ function leaf(parent: Command, name: string, description: string, rows: readonly
   const command = configured(parent, name, description);
   const words = new Set(rows.flatMap((row) => row.flags.split(/,? /)).filter((word) => word.startsWith('--')));
   for (const row of rows) command.addOption(toOption(row, words));
-  return command;
+  return command
+    .addHelpOption(new Option('-h, --help', 'show this help').helpGroup(GROUPS.output))
+    .addHelpText('after', () => renderExamples(command));
 }
 
 /** Arguments that a command does not know are refused, and the message names the help instead of showing it. */
 function configured(parent: Command, name: string, description: string): Command {
-  const path = ['kubectl retina', ...(parent.parent === null ? [] : [parent.name()]), name].join(' ');
-  return parent
-    .command(name)
-    .description(description)
-    .allowExcessArguments(false)
-    .showHelpAfterError(`  What it takes: ${path} --help`)
+  const command = parent.command(name).description(description).allowExcessArguments(false);
+  return command
+    .showHelpAfterError(`  What it takes: ${commandPath(command)} --help`)
+    .configureOutput({ outputError: (text, write) => write(explainRefusal(text, command)) })
     .helpOption('-h, --help', 'show this help');
-}
-
-/** What commander tells of a wrong command line, in the form of our other errors. */
-function withSuggestion(text: string, program: Command): string {
-  const word = /^error: unknown command '([^']*)'/.exec(text)?.[1];
-  const group = program.commands.find((command) => command.commands.some((sub) => sub.name() === word));
-  // `kubectl retina list` is a slip of those who expect no group.
-  if (group !== undefined)
-    return `error: unknown command '${word}'\n  Did you mean: kubectl retina ${group.name()} ${word}\n`;
-  const missing = /^error: option '.*?(--[\w-]+) .*' argument missing/.exec(text)?.[1];
-  if (missing !== undefined) return `error: ${missing}: its value is missing\n`;
-  return text.replace(/\n\((Did you mean .*)\)\n/, '\n  $1\n');
 }
 
 function toOption(row: OptionRow, words: ReadonlySet<string>): Option {
@@ -134,16 +128,14 @@ function toOption(row: OptionRow, words: ReadonlySet<string>): Option {
     return option;
   }
   const option = new Option(row.flags, text).helpGroup(row.group);
+  // For completion only: `choices` would also check them, before the other problems of a command line are known.
+  if (row.values !== undefined) option.argChoices = [...row.values];
   return option.argParser<string | string[]>((value, all) => {
     if (words.has(value.replace(/=.*/s, ''))) {
       throw new UsageError(`${option.long}: its value is missing: ${value.replace(/=true$/, '')} is a flag`);
     }
     return row.repeatable ? [...(Array.isArray(all) ? all : []), value] : value;
   });
-}
-
-function isBoolean(row: OptionRow): boolean {
-  return !row.flags.includes('<');
 }
 
 function parseBoolean(row: OptionRow): (text: string) => boolean {
@@ -153,23 +145,4 @@ function parseBoolean(row: OptionRow): (text: string) => boolean {
     if (text === 'false' || text === '0') return false;
     throw new UsageError(`${flag}: "${text}" is not true or false`);
   };
-}
-
-const ALL_ROWS = [createRows, localRows, listRows, statusRows, stopRows, deleteRows, downloadRows, versionRows].flat();
-
-/**
- * Writes a command line as kubectl reads it: a bare `--wait` means `--wait=true` and never takes the next argument;
- * `--no-wait` is the opposite of `--wait`; a group of commands without a command shows its help.
- */
-export function normalize(argv: readonly string[]): string[] {
-  if (argv.length === 0 || (argv.length === 1 && argv[0] === 'capture')) return [...argv, '--help'];
-  const bare = new Set(ALL_ROWS.filter(isBoolean).flatMap((row) => row.flags.split(', ')));
-  const end = argv.indexOf('--');
-  return argv.map((word, index) => {
-    if (end !== -1 && index > end) return word;
-    const opposite = /^--no-wait(?:=(.*))?$/.exec(word);
-    if (opposite !== null) return `--wait=${opposite[1] === 'false' || opposite[1] === '0'}`;
-    if (!bare.has(word)) return word;
-    return word.startsWith('--') ? `${word}=true` : `${word}true`;
-  });
 }

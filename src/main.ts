@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { CommanderError } from 'commander';
-import { createProgram, type Ended, normalize } from './cli.ts';
+import { createProgram, type Ended } from './cli.ts';
+import { normalize } from './commands/command-line.ts';
 import type { Deps } from './deps.ts';
 import { exitCodeFor, InterruptedError, messageOf, UsageError } from './errors.ts';
 import { printable } from './ui/printable.ts';
