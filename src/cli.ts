@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { isBoolean } from './commands/command-line.ts';
 import { commandPath, commandUsage, explainRefusal, renderExamples } from './commands/help.ts';
 import { GROUPS, type OptionRow } from './commands/option-row.ts';
@@ -15,8 +15,8 @@ import {
 import type { Deps } from './deps.ts';
 import { UsageError } from './errors.ts';
 
-/** How a command ended: its exit code. */
-export type Ended = { code: number };
+/** How a command ended: its exit code, and whether the program ends although something is still under way. */
+export type Ended = { code: number; atOnce: boolean };
 
 type Io = { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
 /** Flags by their camel-case names; each command declares which it takes. */
@@ -45,7 +45,19 @@ export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
   leaf(program, 'version', 'the versions of this program, its capture image and the server', versionRows).action(
     async (flags: Flags) => end(await (await import('./commands/version.ts')).version(deps, flags)),
   );
+  const shells = new Argument('<shell>', 'the shell');
+  shells.argChoices = ['bash', 'zsh', 'fish', 'powershell'];
+  leaf(program, 'completion', 'a script that completes command lines in a shell', [])
+    .addArgument(shells)
+    .action(async (shell: string) => end((await import('./commands/completion.ts')).completion(deps, shell)));
   addHiddenCommands(program, deps, io, end);
+  program
+    .command('__complete', { hidden: true })
+    .argument('[words...]')
+    .action(async (words: string[]) => {
+      await (await import('./commands/complete.ts')).complete(deps, program, words);
+      ended.atOnce = true;
+    });
   return program;
 }
 

@@ -24,6 +24,7 @@ function signalAbort(): AbortSignal {
 function createDeps(signal: AbortSignal): Deps {
   return {
     connect: async (options) => (await import('./kube/client-node.ts')).connect(options, process.env, signal),
+    configNames: async (options) => (await import('./kube/config.ts')).configNames(options, process.env),
     now: () => new Date(),
     newId: () => Array.from({ length: 5 }, () => ID_LETTERS[randomInt(ID_LETTERS.length)]).join(''),
     env: process.env,
@@ -49,7 +50,7 @@ function told(text: string): string {
 }
 
 async function main(): Promise<number> {
-  const ended: Ended = { code: 0 };
+  const ended: Ended = { code: 0, atOnce: false };
   // A reader that went away (`| head`) is no failure of ours, and no reason to leave a capture half made: the command
   // goes on to its end, and its exit code tells how that was.
   for (const stream of [process.stdout, process.stderr]) {
@@ -61,6 +62,8 @@ async function main(): Promise<number> {
   const io = { stdout: process.stdout, stderr: process.stderr };
   try {
     await createProgram(deps, io, ended).parseAsync(normalize(process.argv.slice(2)), { from: 'user' });
+    // Written first: a pipe takes what it is given later than this program ends, on some systems.
+    if (ended.atOnce) process.stdout.write('', () => process.exit(ended.code));
     return ended.code;
   } catch (error) {
     if (error instanceof CommanderError) {

@@ -56,6 +56,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       line: 'kubectl retina capture local --packet-size 96 --include-metadata=false --duration 5s',
     },
   ],
+  'kubectl retina completion': [
+    { what: 'bash: for this shell', line: 'source <(kubectl retina completion bash)' },
+    {
+      what: 'zsh: for every shell, where this directory is in fpath',
+      line: 'kubectl retina completion zsh > /usr/local/share/zsh/site-functions/_kubectl-retina',
+    },
+    { what: 'fish: for this shell', line: 'kubectl retina completion fish | source' },
+  ],
   'kubectl retina version': [
     { what: 'this program, its capture image and the API server', line: 'kubectl retina version' },
     { what: 'without asking a server', line: 'kubectl retina version --client' },

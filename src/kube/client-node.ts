@@ -15,6 +15,12 @@ const ROOTS: Record<keyof Kinds, string> = {
   namespaces: '/api/v1',
   secrets: '/api/v1',
   events: '/api/v1',
+  deployments: '/apis/apps/v1',
+  statefulsets: '/apis/apps/v1',
+  daemonsets: '/apis/apps/v1',
+  replicasets: '/apis/apps/v1',
+  cronjobs: '/apis/batch/v1',
+  services: '/api/v1',
 };
 const PAGE = 500;
 /** Seconds after which the server ends a watch; it is then renewed from where it was. */

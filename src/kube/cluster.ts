@@ -1,5 +1,18 @@
 import type { Writable } from 'node:stream';
-import type { CoreV1Event, V1Job, V1Namespace, V1Node, V1Pod, V1Secret } from '@kubernetes/client-node';
+import type {
+  CoreV1Event,
+  V1CronJob,
+  V1DaemonSet,
+  V1Deployment,
+  V1Job,
+  V1Namespace,
+  V1Node,
+  V1Pod,
+  V1ReplicaSet,
+  V1Secret,
+  V1Service,
+  V1StatefulSet,
+} from '@kubernetes/client-node';
 
 /** An API type as it is on the wire: client-node's classes hold a Date where JSON holds a string. */
 export type Wire<T> = T extends Date
@@ -25,6 +38,12 @@ export type Kinds = {
   namespaces: Namespace;
   secrets: Secret;
   events: KubeEvent;
+  deployments: Wire<V1Deployment>;
+  statefulsets: Wire<V1StatefulSet>;
+  daemonsets: Wire<V1DaemonSet>;
+  replicasets: Wire<V1ReplicaSet>;
+  cronjobs: Wire<V1CronJob>;
+  services: Wire<V1Service>;
 };
 
 export type Selection = {
@@ -77,6 +96,9 @@ export type Cluster = {
   /** The same cluster, for cleaning up: its requests go on when the command was interrupted. */
   withSignal(signal: AbortSignal): Cluster;
 };
+
+/** Names that a kubeconfig holds, sorted. */
+export type ConfigNames = { contexts: readonly string[]; clusters: readonly string[]; users: readonly string[] };
 
 /** kubectl's connection flags, as typed; unset ones are undefined. */
 export type ConnectionOptions = {

@@ -3,14 +3,11 @@ import type { Context } from '@kubernetes/client-node';
 // The package's index loads every API class as well: 1.7 times the time, for nothing that a command needs.
 import { KubeConfig } from '@kubernetes/client-node/dist/config.js';
 import { ClusterError, UsageError } from '../errors.ts';
-import type { ConnectionOptions } from './cluster.ts';
+import type { ConfigNames, ConnectionOptions } from './cluster.ts';
 import { type Credentials, createCredentials } from './credentials.ts';
 import { impersonationHeaders, toImpersonation } from './impersonation.ts';
 import { fileProblem, type KubeCluster, type KubeUser, type Parts, readParts } from './kubeconfig.ts';
 import { proxyFromEnvironment } from './proxy.ts';
-
-/** Names that a kubeconfig holds, for completion. */
-export type ConfigNames = { contexts: readonly string[]; clusters: readonly string[]; users: readonly string[] };
 
 /** A cluster and whose credentials to show it, whatever they come from. */
 export type Connection = {
