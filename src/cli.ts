@@ -31,7 +31,7 @@ export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
       writeErr: (text) => void io.stderr.write(text),
       outputError: (text, write) => write(explainRefusal(text, program)),
     })
-    .configureHelp({ commandUsage })
+    .configureHelp({ commandUsage, optionTerm: ({ flags }) => flags.replace(' [bool]', '') })
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
     // Ours know the other names that people have for a flag.

@@ -38,7 +38,10 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       what: 'from one node, into another directory',
       line: 'kubectl retina capture download slow-api --node-names node1 -o /tmp',
     },
-    { what: 'every capture of the namespace', line: 'kubectl retina capture download --all' },
+    {
+      what: 'into ./evidence/slow-api, from another namespace',
+      line: 'kubectl retina capture download slow-api -n shop -o ./evidence',
+    },
   ],
   'kubectl retina capture delete': [
     { what: 'one capture; its files stay where they are', line: 'kubectl retina capture delete slow-api' },

@@ -69,7 +69,7 @@ export function explainRefusal(text: string, command: Command): string {
     : meant === undefined
       ? ''
       : `  Did you mean ${meant}?\n`;
-  return `error: unknown ${what} '${typed}'\n${hint}`;
+  return `error: unknown ${what} '${typed.replace(/=.*/s, '')}'\n${hint}`;
 }
 
 function meantFlag(typed: string, command: Command): string | undefined {

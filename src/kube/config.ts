@@ -176,8 +176,8 @@ function whoNames(typed: string | undefined, flag: string, context: Context | un
 function checkedServer(typed: string | undefined, base: KubeCluster): string {
   const named = typed ?? base.server;
   // As in kubectl: without a scheme it is plain HTTP, as `kubectl proxy` speaks it.
-  const server =
-    /^[\w.-]+(:\d+)?$|^\[[\da-f:]+\](:\d+)?$/i.test(named) && !/^https?$/.test(named) ? `http://${named}` : named;
+  const bare = /^(localhost|[\w-]+(\.[\w-]+)*:\d+|[\w-]+(\.[\w-]+)+|\[[\da-f:]+\](:\d+)?)$/i.test(named);
+  const server = bare ? `http://${named}` : named;
   const url = URL.canParse(server) ? new URL(server) : undefined;
   if (url !== undefined && /^https?:$/.test(url.protocol) && url.hostname !== '') return server;
   const words = `"${named}" is not a URL such as https://10.0.0.1:6443`;

@@ -3,7 +3,7 @@ import type { V1Status } from '@kubernetes/client-node';
 import { ClusterError, messageOf } from '../errors.ts';
 
 const FORBIDDEN =
-  /User "(?<user>[^"]*)" cannot (?<verb>\w+) resource "(?<resource>[^"]+)" in API group "(?<group>[^"]*)"(?: in the namespace "(?<namespace>[^"]+)")?/;
+  /User "(?<user>[^"]*)" cannot (?<verb>[\w:-]+) resource "(?<resource>[^"]+)" in API group "(?<group>[^"]*)"(?: in the namespace "(?<namespace>[^"]+)")?/;
 
 const CONNECTION: Record<string, (host: string) => string> = {
   ECONNREFUSED: (host) => `the API server ${host} refused the connection`,
@@ -118,6 +118,13 @@ export function toClusterError(status: number, body: string, identity: Identity 
   const base = { status, reason: parsed?.reason };
   if (status === 401) return notAuthenticated(base, identity);
   const denied = status === 403 ? FORBIDDEN.exec(message)?.groups : undefined;
+  // Newer API servers name the right that is missing by what was to be done: `impersonate-on:user-info:list` pods.
+  if (denied?.verb?.startsWith('impersonate-on:')) {
+    return new ClusterError(`you may not act as another: user ${denied.user} lacks the right to impersonate`, {
+      ...base,
+      hint: 'Leave out --as (in the kubeconfig: as), or ask for the right: kubectl auth can-i impersonate users',
+    });
+  }
   if (denied !== undefined) {
     const resource = denied.group ? `${denied.resource}.${denied.group}` : `${denied.resource}`;
     const where = denied.namespace === undefined ? 'cluster-wide' : `in namespace ${denied.namespace}`;

@@ -58,12 +58,12 @@ const identityRows: readonly Row[] = [
   [
     'acting as another, by a user who may not',
     [...LIST, ...VIEWER, '--as', 'admin'],
-    [mayNot('impersonate users cluster-wide \\(user viewer'), /auth can-i impersonate users/],
+    [mayNot('act as another: user viewer lacks the right'), /auth can-i impersonate users/],
   ],
   [
     'acting as a group, by a user who may not',
     [...LIST, ...VIEWER, '--as', 'viewer', '--as-group', 'system:masters'],
-    [mayNot('impersonate')],
+    [mayNot('act as another')],
   ],
 ];
 
@@ -82,7 +82,6 @@ const connectionRows: readonly Row[] = [
   ['a server in the kubeconfig that is no URL', from('bad-server'), [/"nonsense" is not a URL/, /--server URL/]],
   ['a proxy that does not listen', from('dead-proxy'), [/the proxy 127.0.0.1:1 refused the connection/, /HTTPS_PROXY/]],
   ['a proxy of a wrong kind', from('bad-proxy'), [/wrong proxy-url: "ftp:\/\/x"/, /socks5:\/\/HOST:PORT/]],
-  ['a server that tells no version', ['version', '-s', '{foreign}'], [/tells no version/, /cluster-info/]],
   ['a port where nothing listens', server('https://10.240.0.1:1'), [/10.240.0.1:1 refused the conn/, /cluster-info/]],
   ['an unknown server', server('https://no-such.test:6443'), [/no-such.test:6443 cannot be resolved/, /cluster-info/]],
   [
@@ -114,6 +113,29 @@ const namedRows: readonly Row[] = [
     [/--cluster: there is no cluster x/, /clusters there: testcluster/],
   ],
   ['an unknown user', [...LIST, '--user', 'x'], [/--user: there is no user x/, /users there: admin/]],
+  ['groups without a user', [...LIST, '--as-group', 'x'], [/--as-group: whom to act as is missing: --as USER/]],
+  ['an extra field of nobody', [...LIST, '--as-user-extra', 'k=v'], [/--as-user-extra: whom to act as is missing/]],
+  [
+    'an extra field without a value',
+    [...LIST, '--as', 'x', '--as-user-extra', 'k'],
+    [/--as-user-extra: "k" is not KEY=VALUE/],
+  ],
+  [
+    'a certificate that is no file',
+    [...LIST, '--client-certificate', '/no/x'],
+    [/--client-certificate: there is no file/],
+  ],
+  ['a key that is no file', [...LIST, '--client-key', '/no/x'], [/--client-key: there is no file \/no\/x/]],
+  [
+    'a certificate without its key',
+    [...LIST, '--client-certificate', '{stranger}'],
+    [/--client-certificate: its key is missing: --client-key FILE/],
+  ],
+  [
+    'an authority that is not to be heeded',
+    [...LIST, '--certificate-authority', '{stranger}', '--insecure-skip-tls-verify'],
+    [/--certificate-authority and --insecure-skip-tls-verify exclude each other/],
+  ],
   ['an authority that is no file', [...LIST, '--certificate-authority', '/no/ca'], [/there is no file \/no\/ca/]],
   [
     'a timeout of requests that is none',

@@ -53,8 +53,6 @@ export async function startLab(): Promise<Lab> {
   const sockets = new Set<net.Socket>();
   const mute = net.createServer((socket) => void sockets.add(socket));
   const page = http.createServer((_request, response) => void response.end('<html>Please log in</html>'));
-  const other = http.createServer((_request, response) => void response.end('{}'));
-  const foreign = await listen(other);
   const deaf = http.createServer();
   deaf.on('connect', (_request, socket) => void socket.end('HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n'));
   const proxy = await listen(deaf);
@@ -67,18 +65,13 @@ export async function startLab(): Promise<Lab> {
     made: new Map([
       ...configs,
       ...Object.entries({ directory, stranger: stranger.certificate }),
-      ...Object.entries({
-        silent: `https://${silent}`,
-        page: `http://${shown}`,
-        'page-tls': `https://${shown}`,
-        foreign: `http://${foreign}`,
-      }),
+      ...Object.entries({ silent: `https://${silent}`, page: `http://${shown}`, 'page-tls': `https://${shown}` }),
       ['refusing-proxy', `http://${proxy}`],
     ]),
     end: async () => {
       for (const socket of sockets) socket.destroy();
       mute.close();
-      for (const server of [page, other, deaf]) {
+      for (const server of [page, deaf]) {
         server.closeAllConnections();
         server.close();
       }
