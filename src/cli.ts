@@ -31,7 +31,13 @@ export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
       writeErr: (text) => void io.stderr.write(text),
       outputError: (text, write) => write(explainRefusal(text, program)),
     })
-    .configureHelp({ commandUsage, optionTerm: ({ flags }) => flags.replace(' [bool]', '') })
+    .configureHelp({
+      commandUsage,
+      optionTerm: ({ flags }) => flags.replace(' [bool]', ''),
+      // Rows name their words themselves.
+      optionDescription: ({ description }) => description,
+      minWidthToWrap: 15,
+    })
     .helpOption('-h, --help', 'show this help')
     .helpCommand(false)
     // Ours know the other names that people have for a flag.
