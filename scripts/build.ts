@@ -2,14 +2,27 @@
 //
 // usage: node scripts/build.ts [TARGET...]      (default: this machine's; see build/targets.ts)
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import {
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { packBinary, stripNode, tryBinary, warmCaches } from './build/binary.ts';
 import { bundle } from './build/bundle.ts';
 import { type Target, targets } from './build/targets.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const scripts = join(import.meta.dirname, 'build');
+
+/** What kubectl runs to complete `kubectl retina`; it belongs beside the binary. */
+const COMPLETER = 'bin/kubectl_complete-retina';
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -35,6 +48,8 @@ async function timed<T>(what: string, action: () => Promise<T> | T, result: (val
 
 async function build(target: Target): Promise<void> {
   const output = join(root, target.output);
+  mkdirSync(dirname(output), { recursive: true });
+  copyFileSync(join(root, COMPLETER), join(dirname(output), basename(COMPLETER)));
   const sumFile = `${output}.sum`;
   const sum = hashInputs(target);
   if (existsSync(output) && existsSync(sumFile) && readFileSync(sumFile, 'utf8') === sum) {
@@ -43,7 +58,6 @@ async function build(target: Target): Promise<void> {
   }
   say(`building ${target.output} (${target.name}, Node ${target.nodeVersion})`);
   rmSync(sumFile, { force: true });
-  mkdirSync(dirname(output), { recursive: true });
   const work = mkdtempSync(`${output}-build-`);
   try {
     await buildIn(work, target, output);

@@ -1,6 +1,8 @@
-import { Command, Option } from 'commander';
+import { Argument, Command, Option } from 'commander';
 import { TARGET_WORDS } from './commands/capture-rows.ts';
-import type { OptionRow } from './commands/option-row.ts';
+import { isBoolean } from './commands/command-line.ts';
+import { commandPath, commandUsage, explainRefusal, renderExamples } from './commands/help.ts';
+import { GROUPS, type OptionRow } from './commands/option-row.ts';
 import {
   createRows,
   deleteRows,
@@ -14,8 +16,8 @@ import {
 import type { Deps, Habits } from './deps.ts';
 import { UsageError } from './errors.ts';
 
-/** How a command ended: its exit code. */
-export type Ended = { code: number };
+/** How a command ended: its exit code, and whether the program ends although something is still under way. */
+export type Ended = { code: number; atOnce: boolean };
 
 type Io = { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream; habits: Habits };
 /** Flags by their camel-case names; each command declares which it takes. */
@@ -23,21 +25,7 @@ type Flags = Record<string, never>;
 
 /** The command tree. Commands are loaded when they run: `--help` and `version` need none of a cluster's client. */
 export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
-  const program = new Command('kubectl-retina')
-    .description('Packet captures across a Kubernetes cluster: one command, one verified tarball per node.')
-    .configureOutput({
-      writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void io.stderr.write(text),
-      outputError: (text, write) => write(withSuggestion(text, program)),
-    })
-    .showSuggestionAfterError(true)
-    .showHelpAfterError('  The commands: kubectl retina --help')
-    .exitOverride()
-    .hook('preAction', (_program, command) => {
-      const { verbose, debug, noColor } = command.opts<Partial<Habits> & { debug?: boolean }>();
-      io.habits.verbose = verbose === true || debug === true;
-      io.habits.noColor = noColor === true;
-    });
+  const program = createRoot(io);
   const end = (code: number): void => {
     ended.code = code;
   };
@@ -45,7 +33,49 @@ export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
   leaf(program, 'version', 'the versions of this program, its capture image and the server', versionRows).action(
     async (flags: Flags) => end(await (await import('./commands/version.ts')).version(deps, flags)),
   );
+  const shells = new Argument('<shell>', 'the shell');
+  shells.argChoices = ['bash', 'zsh', 'fish', 'powershell'];
+  leaf(program, 'completion', 'a script that completes command lines in a shell', [])
+    .addArgument(shells)
+    .action(async (shell: string) => end((await import('./commands/completion.ts')).completion(deps, shell)));
   addHiddenCommands(program, deps, io, end);
+  program
+    .command('__complete', { hidden: true })
+    .argument('[words...]')
+    .action(async (words: string[]) => {
+      await (await import('./commands/complete.ts')).complete(deps, program, words);
+      ended.atOnce = true;
+    });
+  return program;
+}
+
+/** The program without its commands: how it helps and refuses, and the flags that tell how it speaks. */
+function createRoot(io: Io): Command {
+  const program = new Command('kubectl retina')
+    .description('Packet captures across a Kubernetes cluster: one command, one verified tarball per node.')
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      outputError: (text, write) => write(explainRefusal(text, program)),
+    })
+    .configureHelp({
+      commandUsage,
+      optionTerm: ({ flags }) => flags.replace(' [bool]', ''),
+      // Rows name their words themselves.
+      optionDescription: ({ description }) => description,
+      minWidthToWrap: 15,
+    })
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand(false)
+    // Ours know the other names that people have for a flag.
+    .showSuggestionAfterError(false)
+    .showHelpAfterError('  The commands: kubectl retina --help')
+    .exitOverride()
+    .hook('preAction', (_program, command) => {
+      const { verbose, debug, noColor } = command.opts<Partial<Habits> & { debug?: boolean }>();
+      io.habits.verbose = verbose === true || debug === true;
+      io.habits.noColor = noColor === true;
+    });
   return program;
 }
 
@@ -108,30 +138,18 @@ function leaf(parent: Command, name: string, description: string, rows: readonly
   const command = configured(parent, name, description);
   const words = new Set(rows.flatMap((row) => row.flags.split(/,? /)).filter((word) => word.startsWith('--')));
   for (const row of rows) command.addOption(toOption(row, words));
-  return command;
+  return command
+    .addHelpOption(new Option('-h, --help', 'show this help').helpGroup(GROUPS.output))
+    .addHelpText('after', () => renderExamples(command));
 }
 
 /** Arguments that a command does not know are refused, and the message names the help instead of showing it. */
 function configured(parent: Command, name: string, description: string): Command {
-  const path = ['kubectl retina', ...(parent.parent === null ? [] : [parent.name()]), name].join(' ');
-  return parent
-    .command(name)
-    .description(description)
-    .allowExcessArguments(false)
-    .showHelpAfterError(`  What it takes: ${path} --help`)
+  const command = parent.command(name).description(description).allowExcessArguments(false);
+  return command
+    .showHelpAfterError(`  What it takes: ${commandPath(command)} --help`)
+    .configureOutput({ outputError: (text, write) => write(explainRefusal(text, command)) })
     .helpOption('-h, --help', 'show this help');
-}
-
-/** What commander tells of a wrong command line, in the form of our other errors. */
-function withSuggestion(text: string, program: Command): string {
-  const word = /^error: unknown command '([^']*)'/.exec(text)?.[1];
-  const group = program.commands.find((command) => command.commands.some((sub) => sub.name() === word));
-  // `kubectl retina list` is a slip of those who expect no group.
-  if (group !== undefined)
-    return `error: unknown command '${word}'\n  Did you mean: kubectl retina ${group.name()} ${word}\n`;
-  const missing = /^error: option '.*?(--[\w-]+) .*' argument missing/.exec(text)?.[1];
-  if (missing !== undefined) return `error: ${missing}: its value is missing\n`;
-  return text.replace(/\n\((Did you mean .*)\)\n/, '\n  $1\n');
 }
 
 function toOption(row: OptionRow, words: ReadonlySet<string>): Option {
@@ -144,16 +162,14 @@ function toOption(row: OptionRow, words: ReadonlySet<string>): Option {
     return option;
   }
   const option = new Option(row.flags, text).helpGroup(row.group);
+  // For completion only: `choices` would also check them, before the other problems of a command line are known.
+  if (row.values !== undefined) option.argChoices = [...row.values];
   return option.argParser<string | string[]>((value, all) => {
     if (words.has(value.replace(/=.*/s, ''))) {
       throw new UsageError(`${option.long}: its value is missing: ${value.replace(/=true$/, '')} is a flag`);
     }
     return row.repeatable ? [...(Array.isArray(all) ? all : []), value] : value;
   });
-}
-
-function isBoolean(row: OptionRow): boolean {
-  return !row.flags.includes('<');
 }
 
 function parseBoolean(row: OptionRow): (text: string) => boolean {
@@ -163,28 +179,4 @@ function parseBoolean(row: OptionRow): (text: string) => boolean {
     if (text === 'false' || text === '0') return false;
     throw new UsageError(`${flag}: "${text}" is not true or false`);
   };
-}
-
-const ALL_ROWS = [createRows, localRows, listRows, statusRows, stopRows, deleteRows, downloadRows, versionRows].flat();
-
-/**
- * Writes a command line as kubectl reads it: a bare `--wait` means `--wait=true` and never takes the next argument;
- * `--no-wait` is the opposite of `--wait`; `-o=json` means `-o json`; a group of commands without a command shows its help.
- */
-export function normalize(argv: readonly string[]): string[] {
-  if (argv.length === 0 || (argv.length === 1 && argv[0] === 'capture')) return [...argv, '--help'];
-  const bare = new Set(ALL_ROWS.filter(isBoolean).flatMap((row) => row.flags.split(', ')));
-  const valued = new Set(ALL_ROWS.flatMap((row) => (isBoolean(row) ? [] : row.flags.replace(/ <.*/, '').split(', '))));
-  const end = argv.indexOf('--');
-  return argv.map((word, index) => {
-    if (end !== -1 && index > end) return word;
-    const opposite = /^--no-wait(?:=(.*))?$/.exec(word);
-    if (opposite !== null) return `--wait=${opposite[1] === 'false' || opposite[1] === '0'}`;
-    const short = word.slice(0, 2);
-    // What follows a flag that takes a value is that value: `--pod-selectors -n=b`.
-    const isFlag = (valued.has(short) || bare.has(short)) && !valued.has(argv[index - 1] ?? '');
-    if (isFlag && /^-\w=/.test(word)) return short + word.slice(3);
-    if (!bare.has(word)) return word;
-    return word.startsWith('--') ? `${word}=true` : `${word}true`;
-  });
 }

@@ -1,4 +1,4 @@
-import type { Cluster, ConnectionOptions } from './kube/cluster.ts';
+import type { Cluster, ConfigNames, ConnectionOptions } from './kube/cluster.ts';
 
 /** One cell of a table: plain text, or text whose meaning a terminal may colour. */
 export type Cell = string | { text: string; tone: Tone };
@@ -47,6 +47,8 @@ export type Ui = {
 /** What `main` hands to commands. Nothing here is touched before a command needs it. */
 export type Deps = {
   connect(options: ConnectionOptions): Promise<Cluster>;
+  /** The names in the kubeconfig that these flags choose. */
+  configNames(options: ConnectionOptions): Promise<ConfigNames>;
   now(): Date;
   /** Five random characters of a-z and 0-9. */
   newId(): string;

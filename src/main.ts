@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { CommanderError } from 'commander';
-import { createProgram, type Ended, normalize } from './cli.ts';
+import { createProgram, type Ended } from './cli.ts';
+import { normalize } from './commands/command-line.ts';
 import type { Deps, Habits } from './deps.ts';
 import { exitCodeFor, InterruptedError, UsageError } from './errors.ts';
 import { renderError } from './ui/error-text.ts';
@@ -27,6 +28,7 @@ function createDeps(signal: AbortSignal, habits: Habits): Deps {
       const { connect } = await import('./kube/client-node.ts');
       return connect(options, process.env, { signal, traced: ui.detail });
     },
+    configNames: async (options) => (await import('./kube/config.ts')).configNames(options, process.env),
     now: () => new Date(),
     newId: () => Array.from({ length: 5 }, () => ID_LETTERS[randomInt(ID_LETTERS.length)]).join(''),
     env: process.env,
@@ -36,7 +38,7 @@ function createDeps(signal: AbortSignal, habits: Habits): Deps {
 }
 
 async function main(): Promise<number> {
-  const ended: Ended = { code: 0 };
+  const ended: Ended = { code: 0, atOnce: false };
   // A reader that went away (`| head`) is no failure of ours, and no reason to leave a capture half made: the command
   // goes on to its end, and its exit code tells how that was.
   for (const stream of [process.stdout, process.stderr]) {
@@ -49,6 +51,8 @@ async function main(): Promise<number> {
   const io = { stdout: process.stdout, stderr: process.stderr, habits };
   try {
     await createProgram(deps, io, ended).parseAsync(normalize(process.argv.slice(2)), { from: 'user' });
+    // Written first: a pipe takes what it is given later than this program ends, on some systems.
+    if (ended.atOnce) process.stdout.write('', () => process.exit(ended.code));
     return ended.code;
   } catch (error) {
     if (error instanceof CommanderError) {

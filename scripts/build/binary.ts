@@ -16,6 +16,7 @@ const warmUps: readonly (readonly string[])[] = [
   ['capture', 'list'],
   ['capture', 'create', '--name', 'warm-up', '--node-names', 'none', '--duration', '1s'],
   ['version', '--client'],
+  ['__complete', 'capture', 'status', ''],
 ];
 
 const kubeconfig = `apiVersion: v1

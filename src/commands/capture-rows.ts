@@ -111,16 +111,23 @@ const whatRows: readonly OptionRow[] = [
 const listingRows: readonly OptionRow[] = [
   { group: GROUPS.listing, flags: '--no-resolve-dns', description: 'addresses as numbers (tcpdump -n)' },
   { group: GROUPS.listing, flags: '--no-resolve-port', description: 'addresses and ports as numbers (tcpdump -nn)' },
-  { group: GROUPS.listing, flags: '--verbosity <level>', description: 'verbose, extra or max (tcpdump -v, -vv, -vvv)' },
+  {
+    group: GROUPS.listing,
+    flags: '--verbosity <level>',
+    description: 'verbose, extra or max (tcpdump -v, -vv, -vvv)',
+    values: ['verbose', 'extra', 'max'],
+  },
   {
     group: GROUPS.listing,
     flags: '--timestamp-format <format>',
     description: 'none, unformatted, delta, date or delta-since-first (tcpdump -t to -ttttt)',
+    values: ['none', 'unformatted', 'delta', 'date', 'delta-since-first'],
   },
   {
     group: GROUPS.listing,
     flags: '--print-data <format>',
     description: 'hex, hex-with-link, ascii or ascii-with-link (tcpdump -x, -xx, -A, -AA)',
+    values: ['hex', 'hex-with-link', 'ascii', 'ascii-with-link'],
   },
   { group: GROUPS.listing, flags: '--print-link-header', description: 'link-level headers (tcpdump -e)' },
   { group: GROUPS.listing, flags: '--quiet-output', description: 'less about each protocol (tcpdump -q)' },

@@ -47,7 +47,7 @@ export const connectionRows: readonly OptionRow[] = [
   {
     group: GROUPS.connection,
     flags: '--cache-dir <directory>',
-    description: 'taken for the sake of scripts: nothing is cached',
+    description: 'accepted for the sake of scripts; nothing is cached',
   },
   {
     group: GROUPS.connection,

@@ -8,6 +8,8 @@ export type OptionRow = {
   default?: string;
   /** May be given several times. */
   repeatable?: true;
+  /** The words that it takes, for completion; the conversion to a request checks them. */
+  values?: readonly string[];
 };
 
 /** Headings of the help, in its order. */

@@ -45,11 +45,13 @@ export const createRows: readonly OptionRow[] = [
     flags: '--dry-run <where>',
     description: 'create nothing: client prints what would be, server asks the server as well',
     default: 'none',
+    values: ['client', 'server', 'none'],
   },
   {
     group: GROUPS.output,
     flags: '-o, --output <format>',
     description: 'name, json or yaml: the Jobs; capture: the manifest that this command line amounts to; wide',
+    values: ['name', 'json', 'yaml', 'capture', 'wide'],
   },
   ...sharedRows,
 ];
@@ -83,6 +85,7 @@ export const listRows: readonly OptionRow[] = [
     group: GROUPS.output,
     flags: '-o, --output <format>',
     description: 'wide (every node), json, yaml, name, custom-columns=NAME:.path,… or jsonpath=…',
+    values: ['wide', 'json', 'yaml', 'name', 'custom-columns=', 'jsonpath='],
   },
   { group: GROUPS.output, flags: '-w, --watch', description: 'go on and print each change', default: 'false' },
   { group: GROUPS.output, flags: '--no-headers', description: 'without the line of headings', default: 'false' },
@@ -92,12 +95,18 @@ export const listRows: readonly OptionRow[] = [
     flags: '--sort-by <field>',
     description: 'name, age (the youngest first), state (failures first), or a path such as .packets',
     default: 'name',
+    values: ['name', 'age', 'state'],
   },
   ...sharedRows,
 ];
 export const statusRows: readonly OptionRow[] = [
   nameRow,
-  { group: GROUPS.output, flags: '-o, --output <format>', description: 'json, yaml or jsonpath=…' },
+  {
+    group: GROUPS.output,
+    flags: '-o, --output <format>',
+    description: 'json, yaml or jsonpath=…',
+    values: ['json', 'yaml', 'jsonpath='],
+  },
   { group: GROUPS.output, flags: '-w, --watch', description: 'until it has ended', default: 'false' },
   ...sharedRows,
 ];

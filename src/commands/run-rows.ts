@@ -86,6 +86,7 @@ export const imageRows: readonly OptionRow[] = [
     flags: '--image-pull-policy <policy>',
     description: 'Always, IfNotPresent or Never',
     default: 'IfNotPresent',
+    values: ['Always', 'IfNotPresent', 'Never'],
   },
   { group: GROUPS.run, flags: '--image-pull-secret <name>', description: 'a Secret to pull the image with' },
 ];

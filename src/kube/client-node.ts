@@ -45,16 +45,16 @@ export function connect(
   env: NodeJS.ProcessEnv,
   { signal, traced }: { signal: AbortSignal; traced: Traced },
 ): Cluster {
-  const config = loadConfig(options, env);
-  const rest = createRest(config, requestTimeout(options.requestTimeout), traced);
-  const context = config.getContextObject(config.getCurrentContext());
+  const timeoutMs = requestTimeout(options.requestTimeout);
+  const connection = loadConfig(options, env);
   // As in kubectl, a blank namespace is none that was given.
-  const namespace = options.namespace?.trim() || context?.namespace?.trim() || 'default';
-  return createCluster({ config, rest, signal, traced }, namespace);
+  const namespace = options.namespace?.trim() || connection.namespace?.trim() || 'default';
+  const { config } = connection;
+  return createCluster({ config, rest: createRest(connection, timeoutMs, traced), signal, traced }, namespace);
 }
 
 function requestTimeout(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
+  if (!text) return undefined;
   // kubectl takes a bare number for seconds. The library alone would read `5s` out of `x5s!`.
   if (/^(\d+|(\d+(\.\d+)?(ms|s|m|h))+)$/.test(text)) {
     return Math.min(new Duration(/^\d+$/.test(text) ? `${text}s` : text).milliseconds(), 2 ** 31 - 1);

@@ -107,6 +107,9 @@ export type Cluster = {
   withNamespace(namespace: string): Cluster;
 };
 
+/** Names that a kubeconfig holds, sorted. */
+export type ConfigNames = { contexts: readonly string[]; clusters: readonly string[]; users: readonly string[] };
+
 /** kubectl's connection flags, as typed; unset ones are undefined. */
 export type ConnectionOptions = {
   kubeconfig?: string | undefined;
@@ -126,4 +129,5 @@ export type ConnectionOptions = {
   insecureSkipTlsVerify?: boolean | undefined;
   tlsServerName?: string | undefined;
   requestTimeout?: string | undefined;
+  disableCompression?: boolean | undefined;
 };

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import type { KubeConfig, V1Status } from '@kubernetes/client-node';
+import type { Cluster, KubeConfig, V1Status } from '@kubernetes/client-node';
 import { ClusterError } from '../errors.ts';
 import type { ExecOutcome, ExecTarget } from './cluster.ts';
 import { toConnectionError } from './kube-error.ts';
@@ -36,7 +36,7 @@ export async function execInPod(
   const opening = open(config, target, relay.stream, told);
   const connection = await unlessAborted(opening, signal).catch((error: unknown) => {
     signal.throwIfAborted();
-    throw openError(error, config.getCurrentCluster()?.server ?? '');
+    throw openError(error, config.getCurrentCluster());
   });
   relay.use(connection);
   await closed(connection, () => relay.full(), signal);
@@ -161,7 +161,7 @@ function exitCode(status: V1Status | undefined): number | null {
   return told === undefined ? null : Number(told);
 }
 
-function openError(error: unknown, server: string): unknown {
+function openError(error: unknown, cluster: Cluster | null): unknown {
   const event = error as { error?: unknown; message?: unknown };
   const cause = event.error ?? error;
   const answer = /Unexpected server response: (\d+)/.exec(String(event.message ?? ''))?.[1];
@@ -174,5 +174,5 @@ function openError(error: unknown, server: string): unknown {
       cause,
     });
   }
-  return toConnectionError(cause, server);
+  return toConnectionError(cause, cluster?.server ?? '', cluster?.proxyUrl);
 }

@@ -3,7 +3,7 @@ import type { V1Status } from '@kubernetes/client-node';
 import { ClusterError, messageOf } from '../errors.ts';
 
 const FORBIDDEN =
-  /User "(?<user>[^"]*)" cannot (?<verb>\w+) resource "(?<resource>[^"]+)" in API group "(?<group>[^"]*)"(?: in the namespace "(?<namespace>[^"]+)")?/;
+  /User "(?<user>[^"]*)" cannot (?<verb>[\w:-]+) resource "(?<resource>[^"]+)" in API group "(?<group>[^"]*)"(?: in the namespace "(?<namespace>[^"]+)")?/;
 
 const CONNECTION: Record<string, (host: string) => string> = {
   ECONNREFUSED: (host) => `the API server ${host} refused the connection`,
@@ -54,7 +54,7 @@ function isConnectionError(error: unknown): error is NodeJS.ErrnoException {
 }
 
 /** A failed connection as a ClusterError; anything that is no connection failure is returned unchanged. */
-export function toConnectionError(error: unknown, server: string): unknown {
+export function toConnectionError(error: unknown, server: string, proxy?: string): unknown {
   if (error instanceof ClusterError) return error;
   const host = URL.canParse(server) ? new URL(server).host : server;
   if (error instanceof DOMException && error.name === 'TimeoutError') {
@@ -69,10 +69,32 @@ export function toConnectionError(error: unknown, server: string): unknown {
       cause: error,
     });
   }
+  const proxyFailure = proxy === undefined ? undefined : toProxyError(error, host, proxy);
+  if (proxyFailure !== undefined) return proxyFailure;
   if (!isConnectionError(error)) return error;
   const code = error.code ?? '';
   const message = CONNECTION[code]?.(host) ?? otherConnection(host, code, error);
   return new ClusterError(message, { hint: connectionHint(code), cause: error });
+}
+
+/** A connection that already failed on the way to the server. */
+function toProxyError(error: unknown, host: string, proxy: string): ClusterError | undefined {
+  const at = new URL(proxy).host;
+  const hint =
+    'Is proxy-url in the kubeconfig, or HTTPS_PROXY in the environment, right? NO_PROXY names what needs none.';
+  const refused = /^Bad response: (\d+)$/.exec(messageOf(error))?.[1];
+  if (refused !== undefined) {
+    return new ClusterError(`the proxy ${at} answered ${refused} when asked for ${host}`, { hint, cause: error });
+  }
+  if (!isConnectionError(error)) {
+    // The SOCKS library's errors have no code.
+    if (!(error instanceof Error) || !/socks/i.test(error.message)) return undefined;
+    return new ClusterError(`the proxy ${at} failed: ${messageOf(error)}`, { hint, cause: error });
+  }
+  // Its own connection is the only one that this program makes: the proxy makes the other.
+  if (!/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/.test(error.code ?? '')) return undefined;
+  const message = CONNECTION[error.code ?? '']?.(at).replace('the API server', 'the proxy') ?? messageOf(error);
+  return new ClusterError(message, { hint, cause: error });
 }
 
 function otherConnection(host: string, code: string, error: Error): string {
@@ -96,6 +118,13 @@ export function toClusterError(status: number, body: string, identity: Identity 
   const base = { status, reason: parsed?.reason };
   if (status === 401) return notAuthenticated(base, identity);
   const denied = status === 403 ? FORBIDDEN.exec(message)?.groups : undefined;
+  // Newer API servers name the right that is missing by what was to be done: `impersonate-on:user-info:list` pods.
+  if (denied?.verb?.startsWith('impersonate-on:')) {
+    return new ClusterError(`you may not act as another: user ${denied.user} lacks the right to impersonate`, {
+      ...base,
+      hint: 'Leave out --as (in the kubeconfig: as), or ask for the right: kubectl auth can-i impersonate users',
+    });
+  }
   if (denied !== undefined) {
     const resource = denied.group ? `${denied.resource}.${denied.group}` : `${denied.resource}`;
     const where = denied.namespace === undefined ? 'cluster-wide' : `in namespace ${denied.namespace}`;

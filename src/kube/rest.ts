@@ -1,6 +1,8 @@
 import http from 'node:http';
 import https from 'node:https';
-import type { KubeConfig } from '@kubernetes/client-node';
+import { pipeline, type Readable } from 'node:stream';
+import { createGunzip } from 'node:zlib';
+import type { Connection } from './config.ts';
 import { type Identity, toClusterError, toConnectionError } from './kube-error.ts';
 import { type Traced, trace } from './trace.ts';
 
@@ -25,65 +27,56 @@ export type Rest = {
   /** Sends a request and reads the JSON answer. */
   json<T>(request: RestRequest): Promise<T>;
   /** Sends a request and returns the answer as it comes; only the wait for its beginning is bounded. */
-  stream(request: RestRequest): Promise<http.IncomingMessage>;
+  stream(request: RestRequest): Promise<Readable>;
 };
+
+type Answer = { status: number; body: Readable };
 
 /**
  * Requests to the API server over kept-alive connections, with credentials, TLS and proxy from a kubeconfig. Answers
  * stay plain JSON: client-node's typed classes take three to four times as long to read a list of Jobs.
  */
-export function createRest(config: KubeConfig, timeoutMs: number | undefined, traced: Traced): Rest {
-  const server = config.getCurrentCluster()?.server ?? '';
+export function createRest({ cluster, config }: Connection, timeoutMs: number | undefined, traced: Traced): Rest {
+  const { server, proxyUrl } = cluster;
   const base = new URL(`${server}/`);
-  const transport = base.protocol === 'http:' ? http : https;
-  const connection = connector(config, transport);
+  const encoding = cluster.disableCompression === true ? 'identity' : 'gzip';
 
-  const begin = async (request: RestRequest, limit: Limit): Promise<http.IncomingMessage> => {
-    const options = await connection();
+  const begin = async (request: RestRequest, options: https.RequestOptions, limit: Limit): Promise<Answer> => {
     const signal = request.signal === undefined ? limit.signal : AbortSignal.any([request.signal, limit.signal]);
-    const response = await trace(traced, request, async () => {
-      const value = await send(transport, base, options, { ...request, signal });
-      return { value, outcome: value.statusCode ?? 0 };
+    const answer = await trace(traced, request, async () => {
+      const value = await send(base, options, { ...request, signal }, encoding);
+      return { value, outcome: value.status };
     });
-    if ((response.statusCode ?? 0) < 300) return response;
-    throw toClusterError(response.statusCode ?? 0, await text(response), identityOf(options));
+    if (answer.status < 300) return answer;
+    throw toClusterError(answer.status, await text(answer.body), identityOf(options));
   };
-  const limited = async <T>(request: RestRequest, action: (limit: Limit) => Promise<T>): Promise<T> => {
+  const limited = async <T>(request: RestRequest, action: (answer: Answer) => Promise<T>): Promise<T> => {
+    // Outside of the limit: a credential plugin may wait until the user has logged in.
+    const options = await connect(config);
     const limit = startLimit(timeoutMs);
     try {
-      return await action(limit);
+      return await action(await begin(request, options, limit));
     } catch (error) {
       request.signal?.throwIfAborted();
-      throw toConnectionError(limit.signal.aborted ? limit.signal.reason : error, server);
+      throw toConnectionError(limit.signal.aborted ? limit.signal.reason : error, server, proxyUrl);
     } finally {
       limit.end();
     }
   };
   return {
     server,
-    json: <T>(request: RestRequest) =>
-      limited(request, async (limit) => JSON.parse(await text(await begin(request, limit))) as T),
-    stream: (request) => limited(request, (limit) => begin(request, limit)),
+    json: <T>(request: RestRequest) => limited(request, async ({ body }) => JSON.parse(await text(body)) as T),
+    stream: (request) => limited(request, async ({ body }) => body),
   };
 }
 
-/** Options for a connection. Asked anew for each request: an exec plugin's token may have expired; client-node caches it. */
-function connector(config: KubeConfig, transport: typeof http | typeof https): () => Promise<https.RequestOptions> {
-  let kept: http.Agent | undefined;
-  return async () => {
-    const options: https.RequestOptions = {};
-    await config.applyToHTTPSOptions(options);
-    if (config.getCurrentCluster()?.proxyUrl !== undefined) return options;
-    const { ca, cert, key, rejectUnauthorized, servername } = options;
-    const tls = { ca, cert, key, ...(rejectUnauthorized === undefined ? {} : { rejectUnauthorized }) };
-    kept ??= new transport.Agent({
-      ...tls,
-      ...(servername === undefined ? {} : { servername }),
-      keepAlive: true,
-      maxSockets: MAX_SOCKETS,
-    });
-    return { ...options, agent: kept };
-  };
+/** Options for a connection. Asked anew for each request: a token may have expired. */
+async function connect(config: Connection['config']): Promise<https.RequestOptions> {
+  const options: https.RequestOptions = {};
+  await config.applyToHTTPSOptions(options);
+  // client-node's agents, one for each set of credentials, close every connection after its first request.
+  if (options.agent instanceof http.Agent) Object.assign(options.agent, { keepAlive: true, maxSockets: MAX_SOCKETS });
+  return options;
 }
 
 type Limit = { signal: AbortSignal; end: () => void };
@@ -107,11 +100,11 @@ function identityOf({ cert, headers }: https.RequestOptions): Identity {
 }
 
 function send(
-  transport: typeof http | typeof https,
   base: URL,
   options: https.RequestOptions,
   request: RestRequest,
-): Promise<http.IncomingMessage> {
+  encoding: 'gzip' | 'identity',
+): Promise<Answer> {
   const url = new URL(request.path.replace(/^\//, ''), base);
   for (const [key, value] of Object.entries(request.query ?? {})) {
     if (value !== undefined) url.searchParams.set(key, String(value));
@@ -120,11 +113,13 @@ function send(
   const headers: http.OutgoingHttpHeaders = {
     ...(options.headers as http.OutgoingHttpHeaders),
     accept: 'application/json',
+    'accept-encoding': encoding,
     'user-agent': 'kubectl-retina',
     ...(body === undefined
       ? {}
       : { 'content-type': request.contentType ?? 'application/json', 'content-length': Buffer.byteLength(body) }),
   };
+  const transport = base.protocol === 'http:' ? http : https;
   return new Promise((resolve, reject) => {
     const sent = transport.request(url, {
       ...options,
@@ -132,14 +127,21 @@ function send(
       headers,
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
-    sent.on('response', resolve);
+    sent.on('response', (response) => resolve({ status: response.statusCode ?? 0, body: decoded(response) }));
     sent.on('error', reject);
     sent.end(body);
   });
 }
 
-async function text(response: http.IncomingMessage): Promise<string> {
+/** The body of an answer, uncompressed. */
+function decoded(response: http.IncomingMessage): Readable {
+  if (response.headers['content-encoding'] !== 'gzip') return response;
+  // Its errors, those of the connection among them, reach whoever reads the result.
+  return pipeline(response, createGunzip(), () => undefined);
+}
+
+async function text(body: Readable): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
+  for await (const chunk of body) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks).toString('utf8');
 }

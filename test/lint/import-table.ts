@@ -63,7 +63,7 @@ export const importTable: readonly Row[] = [
   },
   {
     files: ['src/kube/**'],
-    values: ['src/kube/**', 'src/errors.ts', ...clientNode, ...data, ...node],
+    values: ['src/kube/**', 'src/errors.ts', 'npm:js-yaml', ...clientNode, ...data, ...node],
     types: [],
   },
   {

@@ -43,6 +43,28 @@ const identityRows: readonly Row[] = [
     [/credential plugin sh of user admin failed: session expired, run: login/, /Log in again/],
   ],
   ['a credential plugin that answers nonsense', from('plugin-nonsense'), [/it printed no ExecCredential/]],
+  ['a credential plugin that gives nothing', from('plugin-empty'), [/printed neither a token nor a certificate/]],
+  ['a credential plugin that fails silently', from('plugin-mute'), [/plugin false of user admin failed: exit code 1/]],
+  [
+    'a credential plugin by a wrong path',
+    from('plugin-path'),
+    [/retina-wrong-.*\/no-such-plugin of user admin is not/],
+  ],
+  [
+    'a token file that is not there',
+    from('lost-token'),
+    [/cannot be read: there is no file .*lost-token-file/, /Mend/],
+  ],
+  [
+    'acting as another, by a user who may not',
+    [...LIST, ...VIEWER, '--as', 'admin'],
+    [mayNot('act as another: user viewer lacks the right'), /auth can-i impersonate users/],
+  ],
+  [
+    'acting as a group, by a user who may not',
+    [...LIST, ...VIEWER, '--as', 'viewer', '--as-group', 'system:masters'],
+    [mayNot('act as another')],
+  ],
 ];
 
 /** Which cluster: configuration files and connections. */
@@ -58,6 +80,8 @@ const connectionRows: readonly Row[] = [
     [/no cluster gone, which its context c names/, /--cluster NAME/],
   ],
   ['a server in the kubeconfig that is no URL', from('bad-server'), [/"nonsense" is not a URL/, /--server URL/]],
+  ['a proxy that does not listen', from('dead-proxy'), [/the proxy 127.0.0.1:1 refused the connection/, /HTTPS_PROXY/]],
+  ['a proxy of a wrong kind', from('bad-proxy'), [/wrong proxy-url: "ftp:\/\/x"/, /socks5:\/\/HOST:PORT/]],
   ['a port where nothing listens', server('https://10.240.0.1:1'), [/10.240.0.1:1 refused the conn/, /cluster-info/]],
   ['an unknown server', server('https://no-such.test:6443'), [/no-such.test:6443 cannot be resolved/, /cluster-info/]],
   [
@@ -89,6 +113,29 @@ const namedRows: readonly Row[] = [
     [/--cluster: there is no cluster x/, /clusters there: testcluster/],
   ],
   ['an unknown user', [...LIST, '--user', 'x'], [/--user: there is no user x/, /users there: admin/]],
+  ['groups without a user', [...LIST, '--as-group', 'x'], [/--as-group: whom to act as is missing: --as USER/]],
+  ['an extra field of nobody', [...LIST, '--as-user-extra', 'k=v'], [/--as-user-extra: whom to act as is missing/]],
+  [
+    'an extra field without a value',
+    [...LIST, '--as', 'x', '--as-user-extra', 'k'],
+    [/--as-user-extra: "k" is not KEY=VALUE/],
+  ],
+  [
+    'a certificate that is no file',
+    [...LIST, '--client-certificate', '/no/x'],
+    [/--client-certificate: there is no file/],
+  ],
+  ['a key that is no file', [...LIST, '--client-key', '/no/x'], [/--client-key: there is no file \/no\/x/]],
+  [
+    'a certificate without its key',
+    [...LIST, '--client-certificate', '{stranger}'],
+    [/--client-certificate: its key is missing: --client-key FILE/],
+  ],
+  [
+    'an authority that is not to be heeded',
+    [...LIST, '--certificate-authority', '{stranger}', '--insecure-skip-tls-verify'],
+    [/--certificate-authority and --insecure-skip-tls-verify exclude each other/],
+  ],
   ['an authority that is no file', [...LIST, '--certificate-authority', '/no/ca'], [/there is no file \/no\/ca/]],
   [
     'a timeout of requests that is none',
@@ -112,6 +159,11 @@ export function connectionCases(lab: Lab): WrongCase[] {
       ...{ what: 'no kubeconfig at all', args: LIST, env: { KUBECONFIG: '', HOME: fill('{directory}') }, code: 1 },
       message: /no cluster is configured: there is no file .*\.kube\/config and KUBECONFIG is not set/,
       hint: /--kubeconfig FILE or the variable KUBECONFIG/,
+    },
+    {
+      ...{ what: 'a proxy that refuses', args: LIST, env: { HTTPS_PROXY: fill('{refusing-proxy}') }, code: 1 },
+      message: /the proxy 127\.0\.0\.1:\d+ answered 407 when asked for 10\.240\.0\.1:6443/,
+      hint: /NO_PROXY/,
     },
     {
       ...{ what: 'KUBECONFIG names a missing file', args: LIST, env: { KUBECONFIG: '/no/config' }, code: 1 },

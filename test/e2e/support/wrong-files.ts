@@ -4,6 +4,11 @@ import { kubectl } from './cluster.ts';
 
 type Config = { users: object[]; clusters: { cluster: object }[] };
 
+function withCluster(good: Config, more: object): object {
+  const [first] = good.clusters;
+  return { ...first, cluster: { ...first?.cluster, ...more } };
+}
+
 /** Writes configurations that are wrong, each in its own way, into a folder. Returns their paths by name. */
 export async function writeConfigs(
   directory: string,
@@ -26,6 +31,12 @@ export async function writeConfigs(
     'plugin-missing': plugin('no-such-plugin', { installHint: 'See https://plugin.test' }),
     'plugin-fails': plugin('sh', { args: ['-c', 'echo noise >&2; echo "session expired, run: login" >&2; exit 3'] }),
     'plugin-nonsense': plugin('echo', { args: ['hi'] }),
+    'plugin-empty': plugin('echo', { args: ['{"kind":"ExecCredential","status":{}}'] }),
+    'plugin-mute': plugin('false', {}),
+    'plugin-path': plugin('./no-such-plugin', {}),
+    'lost-token': withUser({ tokenFile: 'lost-token-file' }),
+    'dead-proxy': { ...good, clusters: [withCluster(good, { 'proxy-url': 'http://127.0.0.1:1' })] },
+    'bad-proxy': { ...good, clusters: [withCluster(good, { 'proxy-url': 'ftp://me:SECRET@x' })] },
     broken: 'clusters: [\nusers: "\n token: SECRET',
     other: 'apiVersion: v1\nkind: Pod\nmetadata: {name: x}\n',
     empty: '',

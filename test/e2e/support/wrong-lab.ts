@@ -53,6 +53,9 @@ export async function startLab(): Promise<Lab> {
   const sockets = new Set<net.Socket>();
   const mute = net.createServer((socket) => void sockets.add(socket));
   const page = http.createServer((_request, response) => void response.end('<html>Please log in</html>'));
+  const deaf = http.createServer();
+  deaf.on('connect', (_request, socket) => void socket.end('HTTP/1.1 407 No\r\ncontent-length: 0\r\n\r\n'));
+  const proxy = await listen(deaf);
   const silent = await listen(mute);
   const shown = await listen(page);
   const stranger = await selfSigned(directory);
@@ -63,12 +66,15 @@ export async function startLab(): Promise<Lab> {
       ...configs,
       ...Object.entries({ directory, stranger: stranger.certificate }),
       ...Object.entries({ silent: `https://${silent}`, page: `http://${shown}`, 'page-tls': `https://${shown}` }),
+      ['refusing-proxy', `http://${proxy}`],
     ]),
     end: async () => {
       for (const socket of sockets) socket.destroy();
       mute.close();
-      page.closeAllConnections();
-      page.close();
+      for (const server of [page, deaf]) {
+        server.closeAllConnections();
+        server.close();
+      }
       rmSync(directory, { recursive: true });
       await Promise.all(clean.map((remove) => remove()));
     },

@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import type { User } from '@kubernetes/client-node';
+import { type ExecCredential, type ExecPlugin, runPlugin } from './exec-plugin.ts';
+import type { KubeCluster, KubeUser } from './kubeconfig.ts';
+
+/** Milliseconds for which a token file is not read again; the kubelet renews it long before it expires. */
+const TOKEN_FILE_AGE = 60_000;
+
+/** The user with the credentials that count now. The same object, until they change. */
+export type Credentials = () => Promise<User>;
+
+/** Credentials of a kubeconfig's user: as they stand there, from a token file, or from a plugin. */
+export function createCredentials(user: KubeUser, cluster: KubeCluster, env: NodeJS.ProcessEnv): Credentials {
+  const { exec, tokenFile, impersonation: _, ...plain } = user;
+  // As in kubectl, a token file counts more than a token, and a token more than a plugin.
+  if (tokenFile !== undefined) return fromFile(plain, tokenFile);
+  if (!exec || user.token) return async () => plain;
+  return fromPlugin(plain, () => runPlugin(exec as ExecPlugin, { user: user.name, cluster, env }));
+}
+
+function fromFile(user: User, file: string): Credentials {
+  let known: { user: User; readAt: number } | undefined;
+  return async () => {
+    if (known !== undefined && Date.now() - known.readAt < TOKEN_FILE_AGE) return known.user;
+    const token = readFileSync(file, 'utf8').trim();
+    known = { user: token === known?.user.token ? known.user : { ...user, token }, readAt: Date.now() };
+    return known.user;
+  };
+}
+
+function fromPlugin(user: User, run: () => Promise<ExecCredential>): Credentials {
+  let known: { user: User; until: number } | undefined;
+  let running: Promise<User> | undefined;
+  const renew = async (): Promise<User> => {
+    const { token, clientCertificateData, clientKeyData, expirationTimestamp } = await run();
+    const base64 = (pem: string | undefined): string => Buffer.from(pem ?? '').toString('base64');
+    const pair = clientCertificateData
+      ? { certData: base64(clientCertificateData), keyData: base64(clientKeyData) }
+      : {};
+    const renewed = { ...user, ...pair, ...(token ? { token } : {}) };
+    const until = expirationTimestamp === undefined ? Number.POSITIVE_INFINITY : Date.parse(expirationTimestamp);
+    known = { user: renewed, until };
+    return renewed;
+  };
+  return async () => {
+    if (known !== undefined && known.until > Date.now()) return known.user;
+    // Requests that start together share one run of the plugin.
+    running ??= renew().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+}
