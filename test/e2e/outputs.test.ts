@@ -8,7 +8,7 @@ import { load } from 'js-yaml';
 import * as z from 'zod';
 import { CLI, retina, retinaOk, start } from './support/cli.ts';
 import { kubectl, namespace, until } from './support/cluster.ts';
-import { ended, said } from './support/leavings.ts';
+import { ended, forget, said } from './support/leavings.ts';
 import { plantCaptures } from './support/many.ts';
 
 const NS = 'e2e-outputs';
@@ -41,6 +41,7 @@ before(async () => {
 });
 after(async () => {
   await retina(['capture', 'delete', '--all', '-n', NS]);
+  forget('both', 'one', 'seen', 'followed', 'long', 'runs', 'plain', 'told');
   await clean();
 });
 
