@@ -81,22 +81,23 @@ async function checkOnce(expression: string, linkType: LinkType): Promise<Once> 
   return { kind: 'ok', hosts: [], instructions: optimized?.ok ? optimized.program.length / 4 : null };
 }
 
-/** Instructions of many filters that are known to parse; null for what was not optimised within the limit. */
-export async function measureFilters(
-  filters: readonly string[],
-  linkType: LinkType,
-): Promise<(number | null | 'rejects all')[]> {
+/** Instructions of a filter; `unknown` where a host name must be resolved first, `slow` above the limit. */
+export type Measured = number | 'rejects all' | 'unknown' | 'slow';
+
+/** Measures many filters that are known to parse, all within one limit. */
+export async function measureFilters(filters: readonly string[], linkType: LinkType): Promise<Measured[]> {
   const jobs = filters.map((expression) => ({ expression, linkType, optimize: true, live: true }));
   const done = await compileApart(jobs, CHECK_LIMIT);
   return filters.map((_, index) => {
     const compiled = done[index];
-    if (compiled?.ok === true) return compiled.program.length / 4;
-    return compiled?.error === REJECTS_ALL ? 'rejects all' : null;
+    if (compiled === undefined) return 'slow';
+    if (compiled.ok) return compiled.program.length / 4;
+    return compiled.error === REJECTS_ALL ? 'rejects all' : 'unknown';
   });
 }
 
 /** libpcap's words for a filter that no packet can pass. */
-export const REJECTS_ALL = 'expression rejects all packets';
+const REJECTS_ALL = 'expression rejects all packets';
 
 function toWrong(expression: string, refused: Compiled & { ok: false }): Once {
   const error = refused.error.replace(/^can't parse filter expression: /, '');

@@ -1,4 +1,4 @@
-import { CHECK_LIMIT, measureFilters } from '../bpf/check.ts';
+import { CHECK_LIMIT, type Measured, measureFilters } from '../bpf/check.ts';
 import type { FilterModel } from '../capture/request.ts';
 import { listNames } from '../capture/suggest.ts';
 import { ClusterError } from '../errors.ts';
@@ -24,8 +24,8 @@ export async function checkNodeFilters(
   const filters = [...new Set(looked.map(({ filter }) => filter))];
   if (filters.length === 0) return [];
   const measured = await measureFilters(filters, settings.interfaces.includes('any') ? 'any' : 'ethernet');
-  const nodesWith = (holds: (size: (typeof measured)[number]) => boolean): string[] =>
-    looked.filter(({ filter }) => holds(measured[filters.indexOf(filter)] ?? null)).map(({ node }) => node);
+  const nodesWith = (holds: (size: Measured | undefined) => boolean): string[] =>
+    looked.filter(({ filter }) => holds(measured[filters.indexOf(filter)])).map(({ node }) => node);
   const impossible = nodesWith((size) => size === 'rejects all');
   if (impossible.length > 0) {
     throw new ClusterError(`no packet can pass the filter on ${listNames(impossible)}, nothing was created`, {
@@ -33,7 +33,7 @@ export async function checkNodeFilters(
     });
   }
   const large = nodesWith((size) => typeof size === 'number' && size > KERNEL_MAX);
-  const slow = nodesWith((size) => size === null);
+  const slow = nodesWith((size) => size === 'slow');
   return [
     ...(large.length > 0 ? [`on ${listNames(large)} ${TOO_LARGE}`] : []),
     ...(slow.length > 0 ? [`on ${listNames(slow)} ${UNMEASURED}`] : []),

@@ -40,6 +40,18 @@ suite('the filters of nodes, before anything is created', () => {
     assert.deepEqual(more, []);
   });
 
+  test('a name that only the node resolves says nothing about time; a slow filter does', async () => {
+    const named = filterModel({ expression: 'host db.example', exclude: [{ address: undefined, port: 22 }] });
+    assert.deepEqual(
+      await checkNodeFilters([{ node: 'n', filter: composeFilter([], named) }], { ...ANY, filter: named }),
+      [],
+    );
+    const hosts = Array.from({ length: 600 }, (_, n) => `host 10.${n >> 8}.${n & 255}.1`);
+    const slow = filterModel({ expression: hosts.join(' or ') });
+    const [warning] = await checkNodeFilters([{ node: 'n', filter: slow.expression }], { ...ANY, filter: slow });
+    assert.match(warning ?? '', /^on n the filter could not be compiled within 5 s here/);
+  });
+
   test('a VLAN filter is looked at as on an interface, where the kernel holds the tag', async () => {
     const model = filterModel({ expression: 'vlan 100' });
     const nodes = [{ node: 'n', filter: composeFilter(['10.0.0.1'], model) }];
