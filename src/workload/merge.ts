@@ -1,8 +1,8 @@
 import type { CaptureFile } from './capture-file.ts';
 import { BEGIN, type Position, RecordCursor, type Source } from './records.ts';
 
-/** Bytes that are handed on at once; more than the largest record. */
-const PIECE = 1 << 19;
+/** Bytes that are handed on at once, if the record is no larger; little, for a reader may hold a dozen of them. */
+const PIECE = 1 << 17;
 
 /** One file of what is kept: so many packets in the order of time, from these places in the sources on. */
 export type MergedPart = { packets: number; bytes: number; start: readonly Position[] };
@@ -75,9 +75,9 @@ export async function* streamPart(
       const index = cursors.indexOf(cursor);
       if (only === null || only === index) {
         const bytes = file.sizeOf(cursor);
-        if (used + bytes > PIECE) {
+        if (used + bytes > out.length) {
           yield out.subarray(0, used);
-          out = Buffer.allocUnsafe(PIECE);
+          out = Buffer.allocUnsafe(Math.max(PIECE, bytes));
           used = 0;
         }
         file.write(out, used, cursor, index);

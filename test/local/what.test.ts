@@ -73,6 +73,11 @@ suite('several interfaces', { skip: labProblem() ?? false, concurrency: 3 }, () 
     const seen = Object.groupBy(await fields(pcap, 'frame.interface_name', 'data'), ([name]) => name ?? '');
     assert.deepEqual(Object.keys(seen).sort(), ['any', 'lo']);
     assert.equal(seen.lo?.length, 100);
+    const times = (await fields(pcap, 'frame.time_epoch')).map(([time]) => Number(time));
+    assert.deepEqual(
+      times,
+      times.toSorted((a, b) => a - b),
+    );
     assert.match(await readFile(join(path, 'packets.txt'), 'latin1'), /^### any\n +1 .*\n### lo\n +1 /s);
   });
 
