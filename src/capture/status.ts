@@ -191,7 +191,8 @@ function refused(events: readonly KubeEvent[]): Told {
   return { phase: 'failed', mayStart: true, problem: `its pod was refused: ${refusal}`, hint: refusalHint(refusal) };
 }
 
-function refusalHint(refusal: string): string {
+/** What to do about pods that were refused, by the API server's words. */
+export function refusalHint(refusal: string): string {
   return /exceeded quota/.test(refusal)
     ? 'Raise the quota, or free some of it: kubectl describe quota'
     : 'A capture needs hostNetwork, hostPath, NET_ADMIN and NET_RAW: use a namespace that admits privileged pods.';

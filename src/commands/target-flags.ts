@@ -5,6 +5,8 @@ import { type Problems, parseNames, parseSelectorFlag } from './flags.ts';
 
 /** What a capture is aimed at, as typed; unset flags are undefined. */
 export type TargetFlags = {
+  /** The arguments: `TYPE/NAME`, or `TYPE NAME…`. */
+  targets?: readonly string[];
   nodeSelectors?: string;
   nodeNames?: string;
   podSelectors?: string;

@@ -54,6 +54,14 @@ function createCluster(config: KubeConfig, rest: Rest, namespace: string, signal
     list: async (kind, selection) => (await listAll<Kinds[typeof kind]>(rest, kind, selection, signal)).items,
     createJob: (job) =>
       rest.json<Job>({ method: 'POST', path: pathOf('jobs', job.metadata?.namespace), body: job, signal }),
+    dryRun: async (kind, object) => {
+      const warnings: string[] = [];
+      const dried = await rest.json<typeof object>({
+        ...{ method: 'POST', path: pathOf(kind, object.metadata?.namespace), query: { dryRun: 'All' } },
+        ...{ body: object, signal, warned: (text) => void warnings.push(text) },
+      });
+      return { object: dried, warnings };
+    },
     remove: async (kind, ns, name, options) => {
       try {
         await rest.json({
@@ -86,6 +94,7 @@ function createCluster(config: KubeConfig, rest: Rest, namespace: string, signal
       follow<Kinds[typeof kind]>(rest, kind, selection, AbortSignal.any([until, signal]), changed),
     exec: (target, stdout, until) => execInPod(config, target, stdout, AbortSignal.any([until, signal])),
     withSignal: (other) => createCluster(config, rest, namespace, other),
+    withNamespace: (other) => createCluster(config, rest, other, signal),
   };
 }
 

@@ -59,6 +59,11 @@ export type Cluster = {
   serverVersion(): Promise<string>;
   list<K extends keyof Kinds>(kind: K, selection: Selection): Promise<Kinds[K][]>;
   createJob(job: Job): Promise<Job>;
+  /** Has the server check an object as if it were created, and says what it would be and what the server warns of. */
+  dryRun<K extends 'jobs' | 'pods' | 'secrets'>(
+    kind: K,
+    object: Kinds[K],
+  ): Promise<{ object: Kinds[K]; warnings: readonly string[] }>;
   /** Returns false when there was no such object. */
   remove(kind: 'jobs' | 'pods' | 'secrets', namespace: string, name: string, options: DeleteOptions): Promise<boolean>;
   annotatePod(namespace: string, name: string, annotations: Record<string, string>): Promise<void>;
@@ -76,6 +81,8 @@ export type Cluster = {
   exec(target: ExecTarget, stdout: Writable, signal: AbortSignal): Promise<ExecOutcome>;
   /** The same cluster, for cleaning up: its requests go on when the command was interrupted. */
   withSignal(signal: AbortSignal): Cluster;
+  /** The same cluster, as if the command line named another namespace. */
+  withNamespace(namespace: string): Cluster;
 };
 
 /** kubectl's connection flags, as typed; unset ones are undefined. */

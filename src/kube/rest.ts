@@ -17,6 +17,8 @@ export type RestRequest = {
   body?: unknown;
   contentType?: string;
   signal?: AbortSignal | undefined;
+  /** Takes what the server warns of. */
+  warned?: (text: string) => void;
 };
 
 export type Rest = {
@@ -128,10 +130,19 @@ function send(
       headers,
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
+    sent.on('response', (response) => tellWarnings(response, request));
     sent.on('response', resolve);
     sent.on('error', reject);
     sent.end(body);
   });
+}
+
+/** Hands over the texts of `Warning` headers: `299 - "text"`. */
+function tellWarnings(response: http.IncomingMessage, { warned }: RestRequest): void {
+  for (const header of response.headersDistinct.warning ?? []) {
+    const quoted = /^\d{3} \S+ "((?:[^"\\]|\\.)*)"/.exec(header)?.[1];
+    warned?.((quoted ?? header).replace(/\\(.)/g, '$1'));
+  }
 }
 
 async function text(response: http.IncomingMessage): Promise<string> {

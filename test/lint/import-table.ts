@@ -18,9 +18,18 @@ const cloud = ['npm:@aws-sdk/**', 'npm:@smithy/**', 'npm:@azure/**'];
 const data = ['npm:zod', 'npm:zod/**', 'npm:@icholy/duration', 'npm:damerau-levenshtein', 'npm:pretty-bytes'];
 
 /** Files of src/capture that read or change a cluster; all others there are pure. */
-const effects = ['apply', 'delete', 'download', 'download-pod', 'observe', 'part-file', 'snapshot', 'stop', 'wait'].map(
-  (name) => `src/capture/${name}.ts`,
-);
+const effects = [
+  'apply',
+  'delete',
+  'download',
+  'dry-run',
+  'download-pod',
+  'observe',
+  'part-file',
+  'snapshot',
+  'stop',
+  'wait',
+].map((name) => `src/capture/${name}.ts`);
 
 /** The first row that names a file holds for it. A file that no row names may import nothing. */
 export const importTable: readonly Row[] = [
@@ -32,7 +41,16 @@ export const importTable: readonly Row[] = [
     files: ['src/commands/**'],
     values: [
       ...['commands', 'capture', 'workload', 'upload'].map((folder) => `src/${folder}/**`),
-      ...['src/deps.ts', 'src/errors.ts', 'package.json', 'npm:commander', 'npm:p-map', ...data, ...node],
+      ...[
+        'src/deps.ts',
+        'src/errors.ts',
+        'package.json',
+        'npm:commander',
+        'npm:js-yaml',
+        'npm:p-map',
+        ...data,
+        ...node,
+      ],
     ],
     types: anything,
   },
