@@ -11,25 +11,34 @@ const IN_FLIGHT = 32;
 export type Answer = { jobs: readonly Job[]; warnings: readonly string[] };
 
 /**
- * Has the API server check every Job of a plan without creating it, and one pod: quotas and Pod Security hold for pods,
- * which the server would see only after their Jobs were created. What it refuses is a ClusterError in its words.
+ * Has the API server check the Secret and every Job of a plan without creating them, and one pod: quotas and Pod
+ * Security hold for pods, which the server would see only after their Jobs were created. What it refuses is a ClusterError in its words.
  */
 export async function dryRunPlan(plan: CapturePlan, cluster: Pick<Cluster, 'dryRun'>): Promise<Answer> {
-  const tried = await pMap(plan.nodes, ({ node, job }) => tryJob(node, job, cluster), { concurrency: IN_FLIGHT });
+  const { secret } = plan;
+  const ofSecret =
+    secret === undefined
+      ? []
+      : [await attempt('the Secret with the credentials', () => cluster.dryRun('secrets', secret))];
+  const tried = await pMap(
+    plan.nodes,
+    ({ node, job }) => attempt(`the Job for node ${node}`, () => cluster.dryRun('jobs', job)),
+    { concurrency: IN_FLIGHT },
+  );
   const [first] = plan.nodes;
   const ofPod = first === undefined ? [] : await tryPod(first.job, cluster);
   return {
     jobs: tried.map(({ object }) => object),
-    warnings: [...new Set([...tried.flatMap(({ warnings }) => warnings), ...ofPod])],
+    warnings: [...new Set([...[...ofSecret, ...tried].flatMap(({ warnings }) => warnings), ...ofPod])],
   };
 }
 
-async function tryJob(node: string, job: Job, cluster: Pick<Cluster, 'dryRun'>) {
+async function attempt<T>(what: string, action: () => Promise<T>): Promise<T> {
   try {
-    return await cluster.dryRun('jobs', job);
+    return await action();
   } catch (error) {
     if (!(error instanceof ClusterError)) throw error;
-    throw refused(`the Job for node ${node} would be refused`, error, error.hint);
+    throw refused(`${what} would be refused`, error, error.hint);
   }
 }
 

@@ -1,5 +1,5 @@
 import { ClusterError } from '../errors.ts';
-import type { Job } from '../kube/cluster.ts';
+import type { Job, Secret } from '../kube/cluster.ts';
 import { composeFilter } from './filter.ts';
 import { buildJob } from './job.ts';
 import { captureStem, tarballName } from './names.ts';
@@ -23,6 +23,8 @@ export type CapturePlan = {
   readonly namespace: string;
   /** Sorted by node. */
   readonly nodes: readonly PlannedNode[];
+  /** The capture's own Secret; undefined where no credential was given. */
+  readonly secret: Secret | undefined;
   readonly warnings: readonly string[];
 };
 
@@ -35,7 +37,14 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
   }
   const targets = resolveTargets(request.target, snapshot);
   const nodes = targets.nodes.map((target) => planNode(request, snapshot.namespace, target, run));
-  return { runId: run.id, name: request.name, namespace: snapshot.namespace, nodes, warnings: targets.warnings };
+  return {
+    runId: run.id,
+    name: request.name,
+    namespace: snapshot.namespace,
+    nodes,
+    secret: undefined,
+    warnings: targets.warnings,
+  };
 }
 
 function planNode(request: CaptureRequest, namespace: string, target: NodeTarget, run: Run): PlannedNode {

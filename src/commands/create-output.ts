@@ -2,7 +2,7 @@ import { dump } from 'js-yaml';
 import type { CapturePlan } from '../capture/plan.ts';
 import { nearest } from '../capture/suggest.ts';
 import type { Cell, Ui } from '../deps.ts';
-import type { Job } from '../kube/cluster.ts';
+import type { Job, Secret } from '../kube/cluster.ts';
 import type { Problems } from './flags.ts';
 import { toManifest } from './manifest-write.ts';
 import type { Order } from './orders.ts';
@@ -46,8 +46,9 @@ function parseWord<T extends string>(words: readonly T[]): (text: string) => T |
 /** Prints captures that were created, or would be: the tarballs to come, or the Jobs; of a dry run, what kubectl says. */
 export async function printMade(ui: Ui, made: readonly Made[], mode: Acting): Promise<void> {
   const { kind, shape } = mode;
-  if (shape === 'json' || shape === 'yaml') return printList(ui, made, shape);
-  const names = made.flatMap(({ jobs }) => jobs.map((job) => `job.batch/${job.metadata?.name}`));
+  if (shape === 'json' || shape === 'yaml') return printList(ui, made, mode);
+  const secrets = secretsOf(made, kind).map(({ metadata }) => `secret/${metadata?.name}`);
+  const names = [...secrets, ...made.flatMap(({ jobs }) => jobs.map((job) => `job.batch/${job.metadata?.name}`))];
   if (shape === 'name') return names.forEach((name) => void ui.print(name));
   if (shape === 'wide' || kind === 'create')
     return ui.printTable(
@@ -79,9 +80,26 @@ function plannedRows(nodes: CapturePlan['nodes'], shape: 'plain' | 'wide'): Cell
   ];
 }
 
+/** What is there after a capture was created is no part of the answer: a Secret's values must not be printed. */
+function secretsOf(made: readonly Made[], kind: Acting['kind']): Secret[] {
+  return kind === 'create'
+    ? []
+    : made.flatMap(({ plan }) => (plan.secret === undefined ? [] : [redacted(plan.secret)]));
+}
+
+function redacted({ data = {}, stringData = {}, ...secret }: Secret): Secret {
+  const keys = [...Object.keys(data), ...Object.keys(stringData)];
+  return { ...secret, stringData: Object.fromEntries(keys.map((key) => [key, 'REDACTED'])) };
+}
+
 /** As kubectl's lists, also where there is one Job: a script reads `.items` whatever the number of nodes. */
-function printList(ui: Ui, made: readonly Made[], shape: 'json' | 'yaml'): void {
-  const list = { apiVersion: 'v1', kind: 'List', metadata: {}, items: made.flatMap(({ jobs }) => jobs) };
+function printList(ui: Ui, made: readonly Made[], { kind, shape }: Acting): void {
+  const secrets = secretsOf(made, kind);
+  for (const { metadata } of secrets) {
+    ui.warn(`the values of secret/${metadata?.name} are not printed: put them in before you apply it`);
+  }
+  const items = [...secrets, ...made.flatMap(({ jobs }) => jobs)];
+  const list = { apiVersion: 'v1', kind: 'List', metadata: {}, items };
   ui.print(shape === 'json' ? JSON.stringify(list, null, 2) : yaml(list));
 }
 
