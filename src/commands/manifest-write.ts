@@ -12,17 +12,19 @@ const HOSTNAME = 'kubernetes.io/hostname';
 const API_DURATION = /^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/;
 
 const NO_FIELD = 'a Capture has no field for it';
-const USE_SECRET = 'a Capture holds no credentials, it names a Secret that does';
+/** Can be no Secret's name: who forgets to fill it in is told so, and no destination is lost. */
+const SECRET_NAME = 'NAME-OF-A-SECRET';
+const USE_SECRET = `a Capture holds no credentials: put the name of a Secret that does in the place of ${SECRET_NAME}`;
 
 /** What a Capture cannot say, and what becomes of it. */
 export const UNSAID: Partial<Record<keyof CreateFlags, string>> = {
   targets: `${NO_FIELD}: name the pods by --pod-selectors or --pod-names`,
   nodeNames: `a Capture selects nodes by label, so this is ${HOSTNAME} now, which differs from the name on some clouds`,
   hostPathBaseDir: `${NO_FIELD}: hostPath has the whole path`,
-  blobUpload: `${USE_SECRET}: --blob-secret`,
-  s3AccessKeyId: `${USE_SECRET}: --s3-secret`,
-  s3SecretAccessKey: `${USE_SECRET}: --s3-secret`,
-  s3SessionToken: `${USE_SECRET}: --s3-secret`,
+  blobUpload: `${USE_SECRET}, or give --blob-secret`,
+  s3AccessKeyId: `${USE_SECRET}, or give --s3-secret`,
+  s3SecretAccessKey: `${USE_SECRET}, or give --s3-secret`,
+  s3SessionToken: `${USE_SECRET}, or give --s3-secret`,
   packetCount: NO_FIELD,
   jobNumLimit: NO_FIELD,
   image: NO_FIELD,
@@ -69,6 +71,8 @@ function written(flags: CreateFlags): CreateFlags {
     ...(hostPath === undefined ? {} : { hostPath }),
     ...(targets.length === 0 ? { nodeSelectors: DEFAULT_NODE_SELECTOR } : {}),
     ...(flags.nodeNames === undefined ? {} : { nodeSelectors: `${HOSTNAME} in (${flags.nodeNames})` }),
+    ...(flags.blobUpload === undefined ? {} : { blobSecret: SECRET_NAME }),
+    ...((flags.s3AccessKeyId ?? flags.s3SecretAccessKey) === undefined ? {} : { s3Secret: SECRET_NAME }),
     // An empty selector, which means all namespaces.
     ...(flags.allNamespaces === true ? { namespaceSelectors: '' } : {}),
   };

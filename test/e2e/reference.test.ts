@@ -5,13 +5,26 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
 import { retina, retinaOk } from './support/cli.ts';
-import { apply, filesOn, items, kubectl, namespace, objects, onNode, until } from './support/cluster.ts';
+import {
+  apply,
+  filesOn,
+  items,
+  kubectl,
+  NODES,
+  namespace,
+  objects,
+  onNode,
+  SCRIPTS,
+  until,
+} from './support/cluster.ts';
 import { sha256 } from './support/planted.ts';
 
 const NS = 'e2e-reference';
 const NAME = 'ref';
 const NODE = 'node1';
 const GOLDEN = join(import.meta.dirname, '../golden');
+/** What its download pods run on Linux. */
+const DOWNLOAD_IMAGE = 'mcr.microsoft.com/azurelinux/busybox:1.36';
 /** The reference CLI, built from its sources; tests of it are skipped without it. */
 const REFERENCE = process.env.REFERENCE_CLI;
 const skip = REFERENCE === undefined ? 'REFERENCE_CLI names no binary of the reference CLI' : false;
@@ -67,7 +80,10 @@ describe('captures of the reference CLI', () => {
   after(async () => {
     await clean();
     rmSync(directory, { recursive: true });
-    rmSync(onNode(NODE, host), { recursive: true, force: true });
+    for (const node of NODES) {
+      rmSync(onNode(node, host), { recursive: true, force: true });
+      await execa(join(SCRIPTS, 'node'), ['exec', node, 'ctr', '-n', 'k8s.io', 'images', 'rm', DOWNLOAD_IMAGE]);
+    }
   });
 
   test('are listed', async () => {
@@ -97,14 +113,26 @@ describe('captures of the reference CLI', () => {
     assert.ok(filesOn(NODE, host).includes(tarball));
   });
 
-  test('ours are listed and deleted by it', { skip }, async () => {
-    const flags = ['-n', NS, '--name', 'ours', '--duration', '1s', '--wait', '-o', 'name'];
+  test('ours are listed, downloaded and deleted by it', { skip }, async () => {
+    const theirs = (verb: string, ...flags: readonly string[]) =>
+      execa(REFERENCE ?? '', ['capture', verb, '-n', NS, ...flags]);
+    const flags = ['-n', NS, '--name', 'ours', '--host-path', host, '--duration', '1s', '--wait', '-o', 'name'];
     const jobs = (await retinaOk(['capture', 'create', ...flags])).stdout.trim().split('\n');
     assert.equal(jobs.length, 2);
-    const listed = (await execa(REFERENCE ?? '', ['capture', 'list', '-n', NS])).stdout;
+    const listed = (await theirs('list')).stdout;
     for (const job of jobs) assert.match(listed, new RegExp(`${NS} +ours +${job.replace('job.batch/', '')} `));
-    await execa(REFERENCE ?? '', ['capture', 'delete', '--name', 'ours', '-n', NS]);
-    await until('nothing is left of it', async () => (await objects(NS)).length === 0);
+    // Its pods run this image; any with a shell will do.
+    await execa(join(SCRIPTS, 'image/load'), ['debian', DOWNLOAD_IMAGE]);
+    await kubectl('-n', NS, 'wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod', '-l', 'capture-name=ours');
+    await theirs('download', '--name', 'ours', '-o', directory);
+    for (const node of NODES) {
+      const [name = ''] = filesOn(node, host).filter((file) => /^ours-.*\.tar\.gz$/.test(file));
+      assert.equal(sha256(join(directory, 'ours', name)), sha256(onNode(node, `${host}/${name}`)));
+    }
+    await theirs('delete', '--name', 'ours');
+    await until('nothing is left of ours', async () =>
+      (await objects(NS)).every((each) => each.includes('-download-')),
+    );
     assert.match((await retina(['capture', 'status', 'ours', '-n', NS])).stderr, /there is no capture ours/);
   });
 });
