@@ -18,25 +18,26 @@ const POLL = 100;
 
 /**
  * Creates the Jobs of a plan, many at a time. When one is refused, or the signal is aborted, everything that was
- * created is removed again, and the error says so or names what could not be removed.
+ * created is removed again, and the error says so or names what could not be removed. Returns the Jobs as created.
  */
-export async function applyPlan(plan: CapturePlan, cluster: Cluster, signal: AbortSignal): Promise<void> {
+export async function applyPlan(plan: CapturePlan, cluster: Cluster, signal: AbortSignal): Promise<readonly Job[]> {
   // A creation that was sent is waited for even on Ctrl-C: only then is it known what there is to undo.
   const creating = cluster.withSignal(new AbortController().signal);
   let refused: { node: string; error: unknown } | undefined;
-  await pMap(
+  const created = await pMap(
     plan.nodes,
     async ({ node, job }) => {
-      if (refused !== undefined || signal.aborted) return;
+      if (refused !== undefined || signal.aborted) return [];
       try {
-        await creating.createJob(job);
+        return [await creating.createJob(job)];
       } catch (error) {
         refused ??= { node, error };
+        return [];
       }
     },
     { concurrency: IN_FLIGHT },
   );
-  if (refused === undefined && !signal.aborted) return;
+  if (refused === undefined && !signal.aborted) return created.flat();
   const undone = await undo(plan, cluster.withSignal(AbortSignal.timeout(UNDO_LIMIT)));
   if (refused === undefined) {
     throw new InterruptedError(`interrupted while creating capture ${plan.name}: ${undone.text}`, undone.hint);

@@ -1,5 +1,5 @@
 import { ClusterError } from '../errors.ts';
-import type { Job } from '../kube/cluster.ts';
+import type { Job, Secret } from '../kube/cluster.ts';
 import { composeFilter, isShortened } from './filter.ts';
 import { buildJob } from './job.ts';
 import { captureStem, tarballName } from './names.ts';
@@ -28,6 +28,8 @@ export type CapturePlan = {
   readonly namespace: string;
   /** Sorted by node. */
   readonly nodes: readonly PlannedNode[];
+  /** The capture's own Secret; undefined where no credential was given. */
+  readonly secret: Secret | undefined;
   readonly warnings: readonly string[];
 };
 
@@ -44,7 +46,8 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
   requireFewJobs(targets.nodes.length, request.job.maxJobs);
   const nodes = targets.nodes.map((target) => planNode(request, snapshot.namespace, target, run));
   const warnings = [...targets.warnings, ...shortenedWarning(targets.nodes)];
-  return { runId: run.id, name: request.name, namespace: snapshot.namespace, nodes, warnings };
+  const secret = undefined;
+  return { runId: run.id, name: request.name, namespace: snapshot.namespace, nodes, secret, warnings };
 }
 
 function shortenedWarning(nodes: readonly NodeTarget[]): string[] {

@@ -200,7 +200,6 @@ function refused(job: Job, events: readonly KubeEvent[]): Told {
 
 const NO_ACCOUNT = /error looking up service account/;
 
-/** What to do about a refusal; what is not known is most often Pod Security. */
 const REFUSAL_HINTS: readonly (readonly [RegExp, string])[] = [
   [/exceeded quota/, 'Raise the quota, or free some of it: kubectl describe quota'],
   [NO_ACCOUNT, 'Is --service-account right? There are: kubectl get serviceaccounts'],
@@ -208,7 +207,8 @@ const REFUSAL_HINTS: readonly (readonly [RegExp, string])[] = [
   [/./, 'A capture needs hostNetwork, hostPath, NET_ADMIN and NET_RAW: use a namespace that admits privileged pods.'],
 ];
 
-function refusalHint(refusal: string): string | undefined {
+/** What to do about pods that were refused, by the API server's words; what is not known is most often Pod Security. */
+export function refusalHint(refusal: string): string | undefined {
   return REFUSAL_HINTS.find(([pattern]) => pattern.test(refusal))?.[1];
 }
 

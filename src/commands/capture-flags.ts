@@ -14,19 +14,32 @@ export type CreateFlags = SettingsFlags &
   DestinationFlags &
   JobFlags & { wait?: boolean; timeout?: string };
 
+/** What the conversion of flags needs besides them. */
+export type FlagContext = { newId: () => string; env: NodeJS.ProcessEnv };
+
 /** Flags to a request: applies defaults and every rule that needs no cluster. Throws a UsageError with all problems. */
 export async function toCaptureRequest(
   flags: CreateFlags,
-  context: { newId: () => string; env: NodeJS.ProcessEnv },
+  context: FlagContext,
 ): Promise<{ request: CaptureRequest; timeoutMs: number | null; warnings: readonly string[] }> {
   const problems = new Problems();
+  const converted = await convertFlags(flags, problems, context);
+  throwProblems(problems);
+  return { ...converted, warnings: problems.warnings };
+}
+
+/** The same, where other problems are told together with those of the flags; it counts only if there are none. */
+export async function convertFlags(
+  flags: CreateFlags,
+  problems: Problems,
+  context: FlagContext,
+): Promise<{ request: CaptureRequest; timeoutMs: number | null }> {
   const settings = await toSettings(flags, problems, context.newId);
   const target = toTarget(flags, problems);
   const destinations = toDestinations(flags, problems);
   const job = toJobSettings(flags, problems, context.env);
   const timeoutMs = problems.parse('--timeout', flags.timeout, parseDuration);
-  throwProblems(problems);
   const patience = settings.durationMs === null ? null : settings.durationMs + PATIENCE;
   const request = { ...settings, target, destinations, job };
-  return { request, timeoutMs: timeoutMs ?? patience, warnings: problems.warnings };
+  return { request, timeoutMs: timeoutMs ?? patience };
 }

@@ -1,34 +1,103 @@
 import { applyPlan } from '../capture/apply.ts';
+import { dryRunPlan } from '../capture/dry-run.ts';
 import { type CapturePlan, planCapture } from '../capture/plan.ts';
 import type { CaptureRequest } from '../capture/request.ts';
 import { readSnapshot } from '../capture/snapshot.ts';
 import type { CaptureSummary } from '../capture/status.ts';
 import { waitForCapture } from '../capture/wait.ts';
 import type { Deps } from '../deps.ts';
-import { InterruptedError } from '../errors.ts';
+import { CaptureError, ClusterError, InterruptedError } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
-import { type CreateFlags, toCaptureRequest } from './capture-flags.ts';
+import type { CreateFlags } from './capture-flags.ts';
+import { type Made, type OutputFlags, printMade, printManifests, type Shape, toMode } from './create-output.ts';
 import { checkNodeFilters } from './filter-check.ts';
 import { filterLines } from './filter-lines.ts';
+import { Problems, throwProblems } from './flags.ts';
+import { type Order, readOrders } from './orders.ts';
 import { showProgress } from './progress.ts';
 import { count, failureLines, limitWords, location, plural, size, totals } from './render.ts';
 
+type Flags = CreateFlags & ConnectionOptions & OutputFlags & { filename?: string };
+
+/** A capture that was created, or would be. */
+type Begun = Made & { order: Order; cluster: Cluster; startedAt: Date };
+
 /** `capture create`: one Job per node; with --wait, until the last tarball is saved. Returns the exit code. */
-export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions): Promise<number> {
-  const { request, timeoutMs, warnings } = await toCaptureRequest(flags, deps);
+export async function create(deps: Deps, flags: Flags): Promise<number> {
+  const problems = new Problems();
+  const mode = toMode(flags, problems);
+  const orders = await readOrders(flags, problems, deps);
+  throwProblems(problems);
+  if (mode.kind === 'manifest') return printManifests(deps.ui, orders);
   const cluster = await deps.connect(flags);
+  const nameOf = ({ request }: Order): string => request.name;
+  const begun = await each(deps, orders, nameOf, (order) => {
+    const { namespace = cluster.namespace } = order;
+    return begin(deps, mode.kind, { order, cluster: cluster.withNamespace(namespace) });
+  });
+  const wait = mode.kind === 'create' && flags.wait === true;
+  const ended: Outcomes<number> = wait
+    ? await each(
+        deps,
+        begun.done,
+        ({ order }) => nameOf(order),
+        (one) => waitAndReport(deps, one, mode.shape),
+      )
+    : { done: [], failed: false, fault: undefined };
+  // Whoever waits for people's words has been told them by now.
+  if (begun.done.length > 0 && !(wait && mode.shape === 'plain')) await printMade(deps.ui, begun.done, mode);
+  for (const { fault } of [begun, ended]) if (fault !== undefined) throw fault;
+  if (mode.kind === 'create' && !wait) {
+    for (const { plan } of begun.done) {
+      deps.ui.note(`Next: kubectl retina capture status ${plan.name} -n ${plan.namespace}`);
+    }
+  }
+  return begun.failed || ended.failed || ended.done.some((code) => code !== 0) ? 1 : 0;
+}
+
+type Outcomes<R> = { done: readonly R[]; failed: boolean; fault: unknown };
+
+/** Does something for each, in turn. Where there are several, a failure is told and the next has its turn. */
+async function each<T, R>(
+  deps: Deps,
+  all: readonly T[],
+  nameOf: (one: T) => string,
+  act: (one: T) => Promise<R>,
+): Promise<Outcomes<R>> {
+  const done: R[] = [];
+  let failed = false;
+  for (const one of all) {
+    try {
+      done.push(await act(one));
+    } catch (error) {
+      const known = error instanceof CaptureError || error instanceof ClusterError;
+      // What was done before is told first, then how it ended.
+      if (all.length === 1 || !known) return { done, failed: true, fault: error };
+      deps.ui.outcome(false, `${nameOf(one)}: ${[error.message, error.hint ?? []].flat().join('\n  ')}`);
+      failed = true;
+    }
+  }
+  return { done, failed, fault: undefined };
+}
+
+/** Reads, plans, and creates or asks. */
+async function begin(
+  deps: Deps,
+  kind: 'create' | 'client' | 'server',
+  { order, cluster }: { order: Order; cluster: Cluster },
+): Promise<Begun> {
+  const { request, warnings } = order;
   const snapshot = await readSnapshot(request, cluster);
   const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: deps.now() });
   const checked = await checkNodeFilters(plan.nodes, request);
   for (const warning of [...warnings, ...plan.warnings, ...checked]) deps.ui.warn(warning);
   describe(plan, request, deps);
-  const startedAt = deps.now();
-  await applyPlan(plan, cluster, deps.signal);
-  if (flags.wait === true) return waitAndReport(deps, cluster, plan, { timeoutMs, startedAt });
-  const rows = plan.nodes.map(({ node, job, tarball }) => [node, `job/${job.metadata?.name}`, tarball]);
-  await deps.ui.printTable(rows);
-  deps.ui.note(`Next: kubectl retina capture status ${plan.name} -n ${plan.namespace}`);
-  return 0;
+  const begun = { order, cluster, plan, startedAt: deps.now() };
+  if (kind === 'create') return { ...begun, jobs: await applyPlan(plan, cluster, deps.signal) };
+  if (kind === 'client') return { ...begun, jobs: plan.nodes.map(({ job }) => job) };
+  const answer = await dryRunPlan(plan, cluster);
+  for (const warning of answer.warnings) deps.ui.warn(warning);
+  return { ...begun, jobs: answer.jobs };
 }
 
 function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps): void {
@@ -49,22 +118,18 @@ function aim({ nodes }: CapturePlan): string {
     .join(' and ');
 }
 
-async function waitAndReport(
-  deps: Deps,
-  cluster: Cluster,
-  plan: CapturePlan,
-  options: { timeoutMs: number | null; startedAt: Date },
-): Promise<number> {
-  const progress = await showProgress(deps, options.startedAt);
+async function waitAndReport(deps: Deps, begun: Begun, shape: Shape): Promise<number> {
+  const { cluster, plan, startedAt } = begun;
+  const progress = await showProgress(deps, startedAt);
   const { signal } = deps;
   try {
     const capture = await waitForCapture(cluster, plan.name, {
-      timeoutMs: options.timeoutMs,
+      timeoutMs: begun.order.timeoutMs,
       signal,
       progress: progress.update,
     });
     progress.end();
-    return await report(deps, capture, deps.now().getTime() - options.startedAt.getTime());
+    return await report(deps, capture, { elapsedMs: deps.now().getTime() - startedAt.getTime(), shape });
   } catch (error) {
     if (!signal.aborted) throw error;
     const rest = `${plan.name} -n ${plan.namespace}`;
@@ -77,7 +142,11 @@ async function waitAndReport(
   }
 }
 
-async function report(deps: Deps, capture: CaptureSummary, elapsedMs: number): Promise<number> {
+async function report(
+  deps: Deps,
+  capture: CaptureSummary,
+  { elapsedMs, shape }: { elapsedMs: number; shape: Shape },
+): Promise<number> {
   const { ui } = deps;
   const saved = capture.nodes.filter((node) => node.phase === 'completed');
   const good = saved.length === capture.nodes.length;
@@ -85,7 +154,7 @@ async function report(deps: Deps, capture: CaptureSummary, elapsedMs: number): P
   const facts = `${count(packets)} packets, ${count(lost)} lost, ${size(bytes)}`;
   const head = `${saved.length} of ${plural(capture.nodes.length, 'tarball')} saved in ${(elapsedMs / 1000).toFixed(1)} s: ${facts}`;
   ui.outcome(good, head);
-  if (saved.length > 0) {
+  if (saved.length > 0 && shape === 'plain') {
     const rows = saved.map((node) => [node.node, location(node), size(node.result?.tarball?.bytes ?? 0)]);
     await ui.printTable(rows);
   }

@@ -6,6 +6,18 @@ import { DEFAULT_HOST_PATH, DEFAULT_HOST_PATH_BASE } from './run-rows.ts';
 export type DestinationFlags = {
   hostPath?: string;
   hostPathBaseDir?: string;
+  pvc?: string;
+  blobUpload?: string;
+  blobSecret?: string;
+  s3Bucket?: string;
+  s3Region?: string;
+  s3Endpoint?: string;
+  s3Path?: string;
+  s3AccessKeyId?: string;
+  s3SecretAccessKey?: string;
+  s3SessionToken?: string;
+  s3Secret?: string;
+  cleanupAfterUpload?: boolean;
 };
 
 /** The destinations of a command line; the host path where no other is given. */

@@ -74,6 +74,14 @@ function createCluster(connection: Connection, namespace: string): Cluster {
       getOne<Kinds[typeof kind]>(rest, `${pathOf(kind, ns)}/${encodeURIComponent(name)}`, signal),
     createJob: (job) =>
       rest.json<Job>({ method: 'POST', path: pathOf('jobs', job.metadata?.namespace), body: job, signal }),
+    dryRun: async (kind, object) => {
+      const warnings: string[] = [];
+      const dried = await rest.json<typeof object>({
+        ...{ method: 'POST', path: pathOf(kind, object.metadata?.namespace), query: { dryRun: 'All' } },
+        ...{ body: object, signal, warned: (text) => void warnings.push(text) },
+      });
+      return { object: dried, warnings };
+    },
     remove: (kind, ns, name, options) =>
       removeOne(rest, `${pathOf(kind, ns)}/${encodeURIComponent(name)}`, options, signal),
     annotatePod: async (ns, name, annotations) => {

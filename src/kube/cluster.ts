@@ -86,6 +86,11 @@ export type Cluster = {
   /** One object; undefined when it is not there. No namespace for kinds that have none. */
   get<K extends keyof Kinds>(kind: K, namespace: string | undefined, name: string): Promise<Kinds[K] | undefined>;
   createJob(job: Job): Promise<Job>;
+  /** Has the server check an object as if it were created, and says what it would be and what the server warns of. */
+  dryRun<K extends 'jobs' | 'pods' | 'secrets'>(
+    kind: K,
+    object: Kinds[K],
+  ): Promise<{ object: Kinds[K]; warnings: readonly string[] }>;
   /** Returns false when there was no such object. */
   remove(kind: 'jobs' | 'pods' | 'secrets', namespace: string, name: string, options: DeleteOptions): Promise<boolean>;
   annotatePod(namespace: string, name: string, annotations: Record<string, string>): Promise<void>;

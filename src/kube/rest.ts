@@ -20,6 +20,8 @@ export type RestRequest = {
   body?: unknown;
   contentType?: string;
   signal?: AbortSignal | undefined;
+  /** Takes what the server warns of. */
+  warned?: (text: string) => void;
 };
 
 export type Rest = {
@@ -127,6 +129,7 @@ function send(
       headers,
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
+    sent.on('response', (response) => tellWarnings(response, request));
     sent.on('response', (response) => resolve({ status: response.statusCode ?? 0, body: decoded(response) }));
     sent.on('error', reject);
     sent.end(body);
@@ -138,6 +141,14 @@ function decoded(response: http.IncomingMessage): Readable {
   if (response.headers['content-encoding'] !== 'gzip') return response;
   // Its errors, those of the connection among them, reach whoever reads the result.
   return pipeline(response, createGunzip(), () => undefined);
+}
+
+/** Hands over the texts of `Warning` headers: `299 - "text"`. */
+function tellWarnings(response: http.IncomingMessage, { warned }: RestRequest): void {
+  for (const header of response.headersDistinct.warning ?? []) {
+    const quoted = /^\d{3} \S+ "((?:[^"\\]|\\.)*)"/.exec(header)?.[1];
+    warned?.((quoted ?? header).replace(/\\(.)/g, '$1'));
+  }
 }
 
 async function text(body: Readable): Promise<string> {

@@ -19,7 +19,18 @@ const data = ['npm:zod', 'npm:zod/**', 'npm:@icholy/duration', 'npm:damerau-leve
 
 /** Files of src/capture that read or change a cluster; all others there are pure. */
 const effects = [
-  ...['apply', 'delete', 'download', 'download-pod', 'observe', 'part-file', 'part-lock', 'read-lacks', 'read-objects'],
+  ...[
+    'apply',
+    'delete',
+    'download',
+    'download-pod',
+    'dry-run',
+    'observe',
+    'part-file',
+    'part-lock',
+    'read-lacks',
+    'read-objects',
+  ],
   ...['snapshot', 'stop', 'wait'],
 ].map((name) => `src/capture/${name}.ts`);
 

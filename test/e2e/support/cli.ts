@@ -6,13 +6,13 @@ export const IMAGE = process.env.RETINA_AGENT_IMAGE ?? '';
 
 export type Ran = { code: number; stdout: string; stderr: string; seconds: number };
 
-type Options = { env?: Record<string, string>; cwd?: string; timeoutSeconds?: number };
+type Options = { env?: Record<string, string>; cwd?: string; input?: string; timeoutSeconds?: number };
 
 /** Starts the program without a terminal; the caller may send it signals. */
 export function start(args: readonly string[], options: Options = {}) {
   return execa(CLI, args, {
     reject: false,
-    stdin: 'ignore',
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
     env: { NO_COLOR: '1', ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     timeout: (options.timeoutSeconds ?? 90) * 1000,
