@@ -121,7 +121,9 @@ function withSuggestion(text: string, program: Command): string {
     return `error: unknown command '${word}'\n  Did you mean: kubectl retina ${group.name()} ${word}\n`;
   const missing = /^error: option '.*?(--[\w-]+) .*' argument missing/.exec(text)?.[1];
   if (missing !== undefined) return `error: ${missing}: its value is missing\n`;
-  return text.replace(/\n\((Did you mean .*)\)\n/, '\n  $1\n');
+  // The value of a flag that is not known may be a credential.
+  const bare = text.replace(/^(error: unknown option '--[^=\n]*)=.*?'$/m, "$1'");
+  return bare.replace(/\n\((Did you mean .*)\)\n/, '\n  $1\n');
 }
 
 function toOption(row: OptionRow, words: ReadonlySet<string>): Option {
