@@ -1,18 +1,29 @@
 import { ClusterError } from '../errors.ts';
-import type { Job } from '../kube/cluster.ts';
+import type { Job, Secret } from '../kube/cluster.ts';
+import { checkDestinations } from './destinations.ts';
 import { composeFilter } from './filter.ts';
 import { buildJob } from './job.ts';
-import { captureStem, tarballName } from './names.ts';
-import type { CaptureRequest, CaptureSettings, Destination } from './request.ts';
+import { destinationSpecs, nodePlaceFor } from './mounts.ts';
+import { captureStem } from './names.ts';
+import { locationOf } from './places.ts';
+import type { CaptureRequest, CaptureSettings } from './request.ts';
+import { buildSecret } from './secret.ts';
 import type { Snapshot } from './snapshot.ts';
 import { type NodeTarget, resolveTargets } from './targets.ts';
 import { type DestinationSpec, WORKLOAD_VERSION, type WorkloadSpec } from './workload-spec.ts';
 
-/** Where the pod sees the node's directory. */
-const HOST_PATH_MOUNT = '/output/host-path';
+/** Seconds that the Jobs stay after their end if nobody waits to remove them; as in the reference. */
+const CLEANUP_SECONDS = 300;
 
-/** What a capture will do on one node. */
-export type PlannedNode = { node: string; job: Job; tarball: string; filter: string; pods: readonly string[] };
+/** What a capture will do on one node; `elsewhere` is where the tarball goes besides `tarball`. */
+export type PlannedNode = {
+  node: string;
+  job: Job;
+  tarball: string;
+  elsewhere: readonly string[];
+  filter: string;
+  pods: readonly string[];
+};
 
 /** One run of `create`: the start time names the files, the id marks its Jobs. */
 export type Run = { id: string; startedAt: Date };
@@ -23,6 +34,8 @@ export type CapturePlan = {
   readonly namespace: string;
   /** Sorted by node. */
   readonly nodes: readonly PlannedNode[];
+  /** The capture's own Secret; undefined where no credential was given. */
+  readonly secret: Secret | undefined;
   readonly warnings: readonly string[];
 };
 
@@ -34,25 +47,34 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
     });
   }
   const targets = resolveTargets(request.target, snapshot);
-  const nodes = targets.nodes.map((target) => planNode(request, snapshot.namespace, target, run));
-  return { runId: run.id, name: request.name, namespace: snapshot.namespace, nodes, warnings: targets.warnings };
+  const warnings = [...targets.warnings, ...checkDestinations(request.destinations, targets.nodes, snapshot)];
+  const { name, destinations } = request;
+  const { namespace } = snapshot;
+  const nodes = targets.nodes.map((target) => planNode(request, namespace, target, run));
+  const secret = buildSecret({ name, namespace, destinations }, run);
+  return { runId: run.id, name, namespace, nodes, secret, warnings };
 }
 
 function planNode(request: CaptureRequest, namespace: string, target: NodeTarget, run: Run): PlannedNode {
   const filter = composeFilter(target.addresses, request.filter);
-  const destinations = request.destinations.map(mountedDestination);
+  const destinations = destinationSpecs(request, run);
   const spec = workloadSpec(request, { namespace, node: target.node, filter, destinations, now: run.startedAt });
+  const [tarball = '', ...elsewhere] = destinations.map((destination) => locationOf(destination, spec.stem));
+  const job = buildJob(spec, request.job, run);
   return {
     node: target.node,
-    job: buildJob(spec, request.job, run),
-    tarball: `${request.destinations[0]?.path}/${tarballName(spec.stem)}`,
+    job: request.cleanup === 'cluster' ? endingJob(job) : job,
+    tarball,
+    elsewhere,
     filter,
     pods: target.pods,
   };
 }
 
-function mountedDestination(destination: Destination): DestinationSpec {
-  return { kind: destination.kind, path: destination.path, directory: HOST_PATH_MOUNT };
+/** The cluster removes the Job, and with its last owner the Secret. */
+function endingJob(job: Job): Job {
+  const ttlSecondsAfterFinished = job.spec?.ttlSecondsAfterFinished ?? CLEANUP_SECONDS;
+  return job.spec === undefined ? job : { ...job, spec: { ...job.spec, ttlSecondsAfterFinished } };
 }
 
 /** The workload's instructions on one machine: a node, or this one for a local capture. */
@@ -60,6 +82,7 @@ export function workloadSpec(
   settings: CaptureSettings,
   place: { namespace: string; node: string; filter: string; destinations: readonly DestinationSpec[]; now: Date },
 ): WorkloadSpec {
+  const nodePlace = nodePlaceFor(place.destinations);
   return {
     version: WORKLOAD_VERSION,
     capture: settings.name,
@@ -81,5 +104,6 @@ export function workloadSpec(
     listing: settings.listing,
     includeMetadata: settings.includeMetadata,
     destinations: [...place.destinations],
+    ...(nodePlace === undefined ? {} : { nodePlace }),
   };
 }

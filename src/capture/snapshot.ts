@@ -2,10 +2,11 @@ import { ClusterError } from '../errors.ts';
 import type { Cluster, Job, KubeNode, Pod } from '../kube/cluster.ts';
 import { captureSelector } from './names.ts';
 import type { CaptureRequest, CaptureTarget } from './request.ts';
+import { readStorage, type StorageFacts } from './storage.ts';
 import type { Labelled } from './suggest.ts';
 
 /** What planning needs to know of a node. */
-export type NodeFact = { name: string; os: string; ready: boolean };
+export type NodeFact = { name: string; os: string; ready: boolean; labels: Readonly<Record<string, string>> };
 
 /** What planning needs to know of a pod. */
 export type PodFact = {
@@ -38,17 +39,20 @@ export type Snapshot = {
   readonly others: Others;
   /** Jobs of captures with the name that was asked for. */
   readonly sameName: readonly Job[];
+  readonly storage: StorageFacts;
 };
 
 /** Reads everything that planning a capture needs, once, in parallel. */
 export async function readSnapshot(request: CaptureRequest, cluster: Cluster): Promise<Snapshot> {
-  const [nodes, found, sameName] = await Promise.all([
+  const [nodes, found, sameName, storage] = await Promise.all([
     readNodes(request.target, cluster),
     readPods(request.target, cluster),
     cluster.list('jobs', { namespace: cluster.namespace, labels: captureSelector(request.name) }),
+    readStorage(request.destinations, cluster),
   ]);
   const others = await readOthers(request.target, cluster, { nodes, ...found });
-  return { namespace: cluster.namespace, nodes, pods: found.pods, searched: found.searched, others, sameName };
+  const { pods, searched } = found;
+  return { namespace: cluster.namespace, nodes, pods, searched, others, sameName, storage };
 }
 
 type Found = { nodes: readonly NodeFact[] | undefined; pods: readonly PodFact[]; searched: readonly string[] };
@@ -118,6 +122,7 @@ function nodeFact(node: KubeNode): NodeFact {
     name: node.metadata?.name ?? '',
     os: node.status?.nodeInfo?.operatingSystem ?? node.metadata?.labels?.['kubernetes.io/os'] ?? 'linux',
     ready: (node.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True'),
+    labels: node.metadata?.labels ?? {},
   };
 }
 

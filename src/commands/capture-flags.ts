@@ -17,16 +17,18 @@ export type CreateFlags = SettingsFlags &
 /** Flags to a request: applies defaults and every rule that needs no cluster. Throws a UsageError with all problems. */
 export async function toCaptureRequest(
   flags: CreateFlags,
-  context: { newId: () => string; env: NodeJS.ProcessEnv },
+  context: { newId: () => string; now: () => Date; env: NodeJS.ProcessEnv },
 ): Promise<{ request: CaptureRequest; timeoutMs: number | null; warnings: readonly string[] }> {
   const problems = new Problems();
   const settings = await toSettings(flags, problems, context.newId);
   const target = toTarget(flags, problems);
-  const destinations = toDestinations(flags, problems);
+  const { durationMs } = settings;
+  const destinations = toDestinations(flags, problems, { ...context, durationMs });
   const job = toJobSettings(flags, problems, context.env);
   const timeoutMs = problems.parse('--timeout', flags.timeout, parseDuration);
   throwProblems(problems);
   const patience = settings.durationMs === null ? null : settings.durationMs + PATIENCE;
-  const request = { ...settings, target, destinations, job };
+  const cleanup = flags.cleanupAfterUpload !== true ? null : flags.wait === true ? 'client' : 'cluster';
+  const request: CaptureRequest = { ...settings, target, destinations, cleanup, job };
   return { request, timeoutMs: timeoutMs ?? patience, warnings: problems.warnings };
 }

@@ -1,4 +1,5 @@
 import { applyPlan } from '../capture/apply.ts';
+import { deleteCaptures } from '../capture/delete.ts';
 import { type CapturePlan, planCapture } from '../capture/plan.ts';
 import type { CaptureRequest } from '../capture/request.ts';
 import { readSnapshot } from '../capture/snapshot.ts';
@@ -9,7 +10,10 @@ import { InterruptedError } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import { type CreateFlags, toCaptureRequest } from './capture-flags.ts';
 import { showProgress } from './progress.ts';
-import { count, failureLines, location, plural, size, span, totals } from './render.ts';
+import { count, failureLines, locations, plural, size, span, totals } from './render.ts';
+
+/** Milliseconds for --cleanup-after-upload. */
+const CLEANUP_LIMIT = 120_000;
 
 /** `capture create`: one Job per node; with --wait, until the last tarball is saved. Returns the exit code. */
 export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions): Promise<number> {
@@ -21,11 +25,27 @@ export async function create(deps: Deps, flags: CreateFlags & ConnectionOptions)
   describe(plan, request, deps);
   const startedAt = deps.now();
   await applyPlan(plan, cluster, deps.signal);
-  if (flags.wait === true) return waitAndReport(deps, cluster, plan, { timeoutMs, startedAt });
-  const rows = plan.nodes.map(({ node, job, tarball }) => [node, `job/${job.metadata?.name}`, tarball]);
+  if (flags.wait === true) {
+    const code = await waitAndReport(deps, cluster, plan, { timeoutMs, startedAt });
+    // What failed stays: it tells why, and where the tarball is.
+    if (code === 0 && request.cleanup === 'client') await cleanUp(deps, cluster, plan);
+    return code;
+  }
+  const rows = plan.nodes.map(({ node, job, tarball, elsewhere }) => [
+    node,
+    `job/${job.metadata?.name}`,
+    tarball,
+    ...elsewhere,
+  ]);
   await deps.ui.printTable(rows);
   deps.ui.note(`Next: kubectl retina capture status ${plan.name} -n ${plan.namespace}`);
   return 0;
+}
+
+async function cleanUp({ ui, signal }: Deps, cluster: Cluster, plan: CapturePlan): Promise<void> {
+  const removed = await deleteCaptures(cluster, [plan.name], { timeoutMs: CLEANUP_LIMIT, signal });
+  const jobs = removed.filter(({ kind }) => kind === 'jobs').length;
+  ui.note(`Removed ${plural(jobs, 'Job')}${plan.secret === undefined ? '' : ' and the Secret'}; the tarballs stay`);
 }
 
 function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps): void {
@@ -83,7 +103,10 @@ async function report(deps: Deps, capture: CaptureSummary, elapsedMs: number): P
   const head = `${saved.length} of ${plural(capture.nodes.length, 'tarball')} saved in ${(elapsedMs / 1000).toFixed(1)} s: ${facts}`;
   ui.outcome(good, head);
   if (saved.length > 0) {
-    const rows = saved.map((node) => [node.node, location(node), size(node.result?.tarball?.bytes ?? 0)]);
+    const rows = saved.flatMap((node) => {
+      const bytes = size(node.result?.tarball?.bytes ?? 0);
+      return locations(node).map((place) => [node.node, place, bytes]);
+    });
     await ui.printTable(rows);
   }
   for (const line of failureLines(capture)) ui.note(line);

@@ -3,7 +3,7 @@ import type { CaptureState, CaptureSummary } from '../capture/status.ts';
 import type { Cell, Deps, Tone } from '../deps.ts';
 import { UsageError } from '../errors.ts';
 import type { ConnectionOptions } from '../kube/cluster.ts';
-import { age, count, doneOf, location, lostCell, lostOf, size, totals } from './render.ts';
+import { age, count, doneOf, locations, lostCell, lostOf, places, size, totals } from './render.ts';
 
 const TONES: Partial<Record<CaptureState, Tone>> = { Completed: 'good', Failed: 'bad' };
 
@@ -42,7 +42,7 @@ function captureRow(capture: CaptureSummary, now: number): Cell[] {
     known ? count(packets) : '–',
     known ? lostCell(lost) : '–',
     known ? size(bytes) : '–',
-    capture.nodes.some((node) => node.hostPath !== undefined) ? 'host path' : 'elsewhere',
+    places(capture),
     age(now - capture.createdAt.getTime()),
   ];
 }
@@ -55,7 +55,7 @@ function nodeRows(capture: CaptureSummary, now: number): Cell[][] {
     node.result === undefined ? '–' : count(node.result.packets),
     node.result === undefined ? '–' : lostCell(lostOf(node)),
     node.result?.tarball == null ? '–' : size(node.result.tarball.bytes),
-    location(node),
+    locations(node).join(', ') || '–',
     age(now - capture.createdAt.getTime()),
   ]);
 }

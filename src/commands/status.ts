@@ -1,9 +1,10 @@
 import { readCapture } from '../capture/observe.ts';
 import { type CaptureSummary, type NodeStatus, stopReasonWords } from '../capture/status.ts';
+import type { WorkloadResult } from '../capture/workload-spec.ts';
 import type { Cell, Deps } from '../deps.ts';
 import type { ConnectionOptions } from '../kube/cluster.ts';
 import { captureName } from './name-argument.ts';
-import { age, count, failureLines, location, lostCell, lostOf, plural, size, totals } from './render.ts';
+import { age, count, failureLines, locations, lostCell, lostOf, plural, size, totals } from './render.ts';
 
 /** `capture status`: one capture in depth. Exit code 1 when it failed on a node. */
 export async function status(
@@ -44,7 +45,7 @@ function nodeRow(node: NodeStatus): Cell[] {
   const { result } = node;
   const tone = node.phase === 'completed' ? 'good' : node.phase === 'failed' ? 'bad' : 'dim';
   const state: Cell = { text: node.phase, tone };
-  if (result === undefined) return [node.node, state, '–', '–', '–', '–', '–', location(node)];
+  if (result === undefined) return [node.node, state, '–', '–', '–', '–', '–', locations(node).join('  ') || '–'];
   return [
     node.node,
     state,
@@ -53,8 +54,13 @@ function nodeRow(node: NodeStatus): Cell[] {
     lostCell(lostOf(node)),
     result.tarball === null ? '–' : size(result.tarball.bytes),
     result.tarball === null ? '–' : `${result.tarball.sha256.slice(0, 12)}…`,
-    result.destinations.map((to) => `${to.location} ${to.ok ? '✔' : '✖'}`).join('  ') || '–',
+    delivered(result),
   ];
+}
+
+function delivered({ destinations, rescued }: WorkloadResult): string {
+  const places = destinations.map((to) => `${to.location} ${to.ok ? '✔' : '✖'}`);
+  return [...places, ...(rescued === undefined ? [] : [`${rescued} (kept on the node)`])].join('  ') || '–';
 }
 
 function lossLines(capture: CaptureSummary): string[] {

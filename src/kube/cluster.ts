@@ -1,5 +1,15 @@
 import type { Writable } from 'node:stream';
-import type { CoreV1Event, V1Job, V1Namespace, V1Node, V1Pod, V1Secret } from '@kubernetes/client-node';
+import type {
+  CoreV1Event,
+  V1Job,
+  V1Namespace,
+  V1Node,
+  V1PersistentVolume,
+  V1PersistentVolumeClaim,
+  V1Pod,
+  V1Secret,
+  V1StorageClass,
+} from '@kubernetes/client-node';
 
 /** An API type as it is on the wire: client-node's classes hold a Date where JSON holds a string. */
 export type Wire<T> = T extends Date
@@ -15,6 +25,9 @@ export type Pod = Wire<V1Pod>;
 export type KubeNode = Wire<V1Node>;
 export type Namespace = Wire<V1Namespace>;
 export type Secret = Wire<V1Secret>;
+export type Claim = Wire<V1PersistentVolumeClaim>;
+export type Volume = Wire<V1PersistentVolume>;
+export type StorageClass = Wire<V1StorageClass>;
 export type KubeEvent = Wire<CoreV1Event>;
 
 /** The kinds that this program reads, by the plural names of their REST paths. */
@@ -24,6 +37,9 @@ export type Kinds = {
   nodes: KubeNode;
   namespaces: Namespace;
   secrets: Secret;
+  persistentvolumeclaims: Claim;
+  persistentvolumes: Volume;
+  storageclasses: StorageClass;
   events: KubeEvent;
 };
 
@@ -44,6 +60,9 @@ export type DeleteOptions = {
 
 export type ExecTarget = { namespace: string; pod: string; container: string; command: readonly string[] };
 
+/** An object that owns another. */
+export type Owner = { apiVersion: string; kind: string; name: string; uid: string };
+
 /** The result of a command in a container; the exit code is null when the stream ended without telling one. */
 export type ExecOutcome = { exitCode: number | null; stderr: string };
 
@@ -59,6 +78,9 @@ export type Cluster = {
   serverVersion(): Promise<string>;
   list<K extends keyof Kinds>(kind: K, selection: Selection): Promise<Kinds[K][]>;
   createJob(job: Job): Promise<Job>;
+  createSecret(secret: Secret): Promise<Secret>;
+  /** Makes objects the owners of a Secret: the cluster removes it with the last of them. */
+  ownSecret(namespace: string, name: string, owners: readonly Owner[]): Promise<void>;
   /** Returns false when there was no such object. */
   remove(kind: 'jobs' | 'pods' | 'secrets', namespace: string, name: string, options: DeleteOptions): Promise<boolean>;
   annotatePod(namespace: string, name: string, annotations: Record<string, string>): Promise<void>;

@@ -1,12 +1,17 @@
+import { join } from 'node:path';
 import { resultName, tarballName } from '../capture/names.ts';
 import { encodeResult, WORKLOAD_VERSION, type WorkloadResult, type WorkloadSpec } from '../capture/workload-spec.ts';
 import { messageOf } from '../errors.ts';
 import { explainErrno } from '../upload/explain.ts';
+import { directoryUploader } from '../upload/host-path.ts';
 import { createUploader, type Uploader } from '../upload/uploader.ts';
 import { listBundle, streamBundle } from './bundle.ts';
 import { type Delivered, deliver } from './deliver.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 import { type Captured, capture, type WorkloadOptions } from './session.ts';
+
+/** The directory on the node for tarballs that a destination did not take. */
+const RESCUED = 'rescued';
 
 /** What became of a workload: what it delivered, or that it was told to leave nothing. */
 export type WorkloadOutcome = { kind: 'result'; result: WorkloadResult } | { kind: 'discarded' };
@@ -19,7 +24,7 @@ export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions):
   const uploaders = spec.destinations.map((destination) => createUploader(destination, spec.stem));
   let scratch: Scratch;
   try {
-    scratch = await openScratch(spec.destinations, spec.stem);
+    scratch = await openScratch(spec);
   } catch (error) {
     const at = options.now();
     return {
@@ -41,20 +46,43 @@ export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions):
   }
 }
 
+/** What was delivered, and where the tarball is kept on the node if it could not be delivered. */
+type Concluded = Delivered & { rescued?: string | undefined };
+
 type Delivering = { scratch: Scratch; uploaders: readonly Uploader[]; options: WorkloadOptions };
 
 /** Sends the bundle; where nobody took it, its packets are kept beside where it would have lain. */
-async function bundleAndDeliver(spec: WorkloadSpec, captured: Captured, delivering: Delivering): Promise<Delivered> {
+async function bundleAndDeliver(spec: WorkloadSpec, captured: Captured, delivering: Delivering): Promise<Concluded> {
   const { scratch, uploaders, options } = delivering;
   if (captured.reason === 'error' && !captured.worthKeeping)
     return undelivered(uploaders, 'there is nothing to deliver');
   options.log(`bundling ${captured.packets} packets into ${tarballName(spec.stem)}`);
   const entries = [...(await listBundle(scratch.bundle)), ...captured.metadata];
-  const delivered = await deliver(streamBundle(entries, captured.endedAt), uploaders);
+  const bundle = (): AsyncIterable<Buffer> => streamBundle(entries, captured.endedAt);
+  const delivered = await deliver(bundle(), uploaders);
   for (const { ok, location, error } of delivered.deliveries)
     options.log(ok ? `saved ${location}` : `failed: ${error}`);
-  if (delivered.sent !== null || !captured.worthKeeping) return delivered;
-  return { ...delivered, errors: [...delivered.errors, await rescue(scratch)] };
+  const onNode = delivered.deliveries.some(({ kind, ok }) => ok && kind === 'host-path');
+  if (onNode || !captured.worthKeeping || delivered.deliveries.every(({ ok }) => ok)) return delivered;
+  const kept = await keepOnNode(spec, delivered, bundle());
+  if (kept.rescued !== undefined) options.log(`kept on the node: ${kept.rescued}`);
+  return kept.sent === null ? { ...kept, errors: [...kept.errors, await rescue(scratch)] } : kept;
+}
+
+/** Where a destination did not take the tarball, it is made once more, byte for byte the same, on the node. */
+async function keepOnNode(
+  { nodePlace, stem }: WorkloadSpec,
+  delivered: Delivered,
+  bundle: AsyncIterable<Buffer>,
+): Promise<Concluded> {
+  if (nodePlace === undefined) return delivered;
+  const { path, directory } = nodePlace;
+  const place = { path: `${path}/${RESCUED}`, directory: join(directory, RESCUED) };
+  const kept = await deliver(bundle, [directoryUploader({ kind: 'host-path', ...place }, stem)]);
+  if (kept.sent === null) return { ...delivered, errors: [...delivered.errors, ...kept.errors] };
+  const putResults = async (text: string): Promise<string[]> =>
+    (await Promise.all([delivered.putResults(text), kept.putResults(text)])).flat();
+  return { ...delivered, sent: kept.sent, rescued: kept.deliveries[0]?.location, putResults };
 }
 
 async function rescue(scratch: Scratch): Promise<string> {
@@ -66,14 +94,15 @@ async function rescue(scratch: Scratch): Promise<string> {
 }
 
 /** The final result, after a copy of it was put beside each tarball. */
-async function conclude(spec: WorkloadSpec, captured: Captured, delivered: Delivered): Promise<WorkloadResult> {
+async function conclude(spec: WorkloadSpec, captured: Captured, delivered: Concluded): Promise<WorkloadResult> {
   const result = buildResult(spec, captured, delivered);
   const problems = await delivered.putResults(`${encodeResult(result)}\n`);
   const told = problems.map((text) => `${spec.node}: ${resultName(spec.stem)} is missing beside the tarball: ${text}`);
   return { ...result, errors: [...result.errors, ...told] };
 }
 
-function buildResult(spec: WorkloadSpec, captured: Captured, { sent, deliveries, errors }: Delivered): WorkloadResult {
+function buildResult(spec: WorkloadSpec, captured: Captured, concluded: Concluded): WorkloadResult {
+  const { sent, deliveries, rescued, errors } = concluded;
   const { reason, startedAt, endedAt, packets, droppedByKernel, droppedByInterface, pcapBytes } = captured;
   return {
     version: WORKLOAD_VERSION,
@@ -88,6 +117,7 @@ function buildResult(spec: WorkloadSpec, captured: Captured, { sent, deliveries,
     pcapBytes,
     tarball: sent === null ? null : { name: tarballName(spec.stem), ...sent },
     destinations: deliveries,
+    ...(rescued === undefined ? {} : { rescued }),
     errors: [...captured.errors, ...errors].map((text) => `${spec.node}: ${text}`),
   };
 }

@@ -18,9 +18,18 @@ const cloud = ['npm:@aws-sdk/**', 'npm:@smithy/**', 'npm:@azure/**'];
 const data = ['npm:zod', 'npm:zod/**', 'npm:@icholy/duration', 'npm:damerau-levenshtein', 'npm:pretty-bytes'];
 
 /** Files of src/capture that read or change a cluster; all others there are pure. */
-const effects = ['apply', 'delete', 'download', 'download-pod', 'observe', 'part-file', 'snapshot', 'stop', 'wait'].map(
-  (name) => `src/capture/${name}.ts`,
-);
+const effects = [
+  'apply',
+  'delete',
+  'download',
+  'download-pod',
+  'observe',
+  'part-file',
+  'snapshot',
+  'stop',
+  'storage',
+  'wait',
+].map((name) => `src/capture/${name}.ts`);
 
 /** The first row that names a file holds for it. A file that no row names may import nothing. */
 export const importTable: readonly Row[] = [
@@ -56,7 +65,13 @@ export const importTable: readonly Row[] = [
   },
   {
     files: ['src/upload/**'],
-    values: ['src/upload/**', 'src/capture/names.ts', 'src/errors.ts', ...cloud, ...node],
+    values: [
+      'src/upload/**',
+      ...['names', 'places', 'sas'].map((name) => `src/capture/${name}.ts`),
+      'src/errors.ts',
+      ...cloud,
+      ...node,
+    ],
     types: ['src/capture/workload-spec.ts'],
   },
   {
