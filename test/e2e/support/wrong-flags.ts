@@ -1,3 +1,4 @@
+import { destinationRows } from './wrong-destinations.ts';
 import { NS } from './wrong-lab.ts';
 
 /** A command line or a situation that must fail, and what the user is told. */
@@ -14,7 +15,8 @@ export type WrongCase = {
   within?: number;
 };
 
-type Row = readonly [what: string, flags: readonly string[], message: RegExp, hint?: RegExp];
+/** What is wrong, the arguments, and what is told; exit code 2. */
+export type Row = readonly [what: string, flags: readonly string[], message: RegExp, hint?: RegExp];
 
 const L64 = 'a'.repeat(64);
 
@@ -143,7 +145,9 @@ export function flagCases(): WrongCase[] {
     ...(hint === undefined ? {} : { hint }),
   });
   return [
-    ...createRows.map(([what, flags, ...told]) => toCase([what, ['capture', 'create', '-n', NS, ...flags], ...told])),
+    ...[...createRows, ...destinationRows].map(([what, flags, ...told]) =>
+      toCase([what, ['capture', 'create', '-n', NS, ...flags], ...told]),
+    ),
     ...otherRows.map(toCase),
   ];
 }
