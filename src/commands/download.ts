@@ -9,6 +9,7 @@ import type { PodImage } from '../capture/status.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError, ClusterError, InterruptedError, messageOf } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
+import type { StoreFlags } from './download-store.ts';
 import { Problems, parseNames, parseNodePath, throwProblems } from './flags.ts';
 import { type ImageFlags, toImage } from './job-flags.ts';
 import { captureNames, capturesThere, requireNodes } from './name-argument.ts';
@@ -19,7 +20,16 @@ import { DEFAULT_HOST_PATH, DEFAULT_HOST_PATH_BASE } from './run-rows.ts';
 const NODES_AT_ONCE = 4;
 
 export type DownloadFlags = ConnectionOptions &
-  ImageFlags & { name?: string; output?: string; hostPath?: string; nodeNames?: string };
+  ImageFlags &
+  StoreFlags & { name?: string; all?: boolean; output?: string; hostPath?: string; nodeNames?: string };
+
+/** Whether a download is from a store: no cluster is asked then. */
+function namesStore(flags: StoreFlags): boolean {
+  return (
+    flags.blobUrl !== undefined ||
+    Object.entries(flags).some(([flag, value]) => flag.startsWith('s3') && value !== undefined)
+  );
+}
 
 type Settings = {
   output: string;
@@ -31,6 +41,7 @@ type Settings = {
 
 /** `capture download`: fetches the tarballs of captures and verifies them. Exit code 1 when one is missing. */
 export async function download(deps: Deps, args: readonly string[], flags: DownloadFlags): Promise<number> {
+  if (namesStore(flags)) return (await import('./download-store.ts')).downloadFromStore(deps, args, flags);
   const problems = new Problems();
   const hostPath = problems.parse(
     '--host-path',

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -117,6 +117,45 @@ describe('destinations beside the host path', () => {
       stdout,
       /host path, pvc\/wide, 10.240.0.1:17100\/devstoreaccount1\/caps, s3:\/\/evidence\/retina\/captures/,
     );
+  });
+
+  test('download: from S3, Blob (both without a cluster) and the volume, verified; what is damaged is not kept', async () => {
+    const output = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
+    const alone = { ...KEYS, KUBECONFIG: '/nonexistent' };
+    const reading = await blob.sas('caps', { permissions: 'rl' });
+    const sources: [string, string[]][] = [
+      ['s3', ['four', ...S3]],
+      ['blob', ['--all', '--blob-url', reading]],
+      ['pvc', ['four', '-n', NS]],
+    ];
+    for (const [name, flags] of sources) {
+      const env = name === 'pvc' ? {} : alone;
+      const ran = await retinaOk(['capture', 'download', '-o', join(output, name), ...flags], { env });
+      assert.match(ran.stderr, /✔ 2 tarballs downloaded and verified/);
+      for (const file of readdirSync(join(output, name, 'four')))
+        assert.equal(
+          sha256(readFileSync(join(output, name, 'four', file))),
+          sha256(readFileSync(join(inVolume(NS, 'wide'), file))),
+        );
+    }
+    const again = await retinaOk(['capture', 'download', '-o', join(output, 's3'), 'four', ...S3], { env: alone });
+    assert.match(again.stderr, /is already here, and whole/);
+    const [name = ''] = mine(await s3.names('evidence'), 'four').filter(isTarball);
+    const whole = await s3.read('evidence', name);
+    const flipped = Buffer.from(whole);
+    flipped[0] = ~(whole[0] ?? 0);
+    await s3.write('evidence', name, flipped);
+    const damaged = await retina(['capture', 'download', '-o', join(output, 'x'), 'four', ...S3], { env: alone });
+    assert.equal(damaged.code, 1);
+    assert.match(damaged.stderr, /four-node\S+ is damaged: its SHA-256 is not/);
+    assert.equal(readdirSync(join(output, 'x', 'four')).length, 1);
+    await s3.write('evidence', name, whole);
+    const none = await retina(['capture', 'download', '-o', output, 'fou', ...S3], { env: alone });
+    assert.match(none.stderr, /no tarball of capture fou is in s3:\/\/evidence/);
+    const refused = await retina(['capture', 'download', 'four', '--blob-url', await blob.sas('caps')], { env: alone });
+    assert.match(refused.stderr, /cannot list \S+caps: AuthorizationPermissionMismatch/);
+    assert.deepEqual([none.code, refused.code], [1, 1]);
+    rmSync(output, { recursive: true });
   });
 
   test('each alone, in turn; the Secret goes with the Jobs', async () => {

@@ -8,6 +8,7 @@ import {
   GetObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
 import { BlobServiceClient, ContainerSASPermissions, StorageSharedKeyCredential } from '@azure/storage-blob';
@@ -93,6 +94,7 @@ export function s3Server(port: number) {
     /** Multipart uploads that were neither completed nor taken back. */
     unfinished: async (Bucket: string) =>
       ((await client.send(new ListMultipartUploadsCommand({ Bucket }))).Uploads ?? []).map(({ Key = '' }) => Key),
+    write: (Bucket: string, Key: string, Body: Buffer) => client.send(new PutObjectCommand({ Bucket, Key, Body })),
     /** Takes an unfinished upload back, behind the back of whoever sends it. */
     removeParts: async (Bucket: string, Key: string) => {
       const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: Key }));
