@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { retina, retinaOk } from './support/cli.ts';
-import { apply, kubectl, namespace, objects } from './support/cluster.ts';
+import { apply, kubectl, namespace, objects, until } from './support/cluster.ts';
 import { claim, inVolume, makeSecrets, makeVolumes, removeVolumes } from './support/volumes.ts';
 
 const NS = 'e2e-stores-refused';
@@ -75,6 +75,23 @@ describe('storage that cannot take the tarballs', () => {
       );
     });
   }
+
+  test('a Job that is refused: the Secret and the Jobs before it are removed', async () => {
+    await kubectl('create', 'quota', 'one', '-n', NS, '--hard=count/jobs.batch=1');
+    await until('the quota holds', async () => {
+      const used = await kubectl('get', 'quota', 'one', '-n', NS, '-o', 'jsonpath={.status.used}');
+      return used.includes('jobs');
+    });
+    const env = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+    const ran = await retina([...CREATE, 'quota', ...S3], { env });
+    await kubectl('delete', 'quota', 'one', '-n', NS);
+    assert.equal(ran.code, 1);
+    assert.match(ran.stderr, /was refused: .*exceeded quota.*1 Job and the Secret created before it removed/s);
+    assert.deepEqual(
+      (await objects(NS)).filter((name) => name.includes('/quota-')),
+      [],
+    );
+  });
 
   test('ReadWriteOnce and one node: delivered; a volume of one node takes that node', async () => {
     await retinaOk([...CREATE, 'one-node', '--wait', '--pvc', 'once', '--node-names', 'node2']);

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Ran, retina, retinaOk } from './support/cli.ts';
 import { filesOn, kubectl, NODES, namespace, objects, onNode, until } from './support/cluster.ts';
-import { packetCount, pcaps, unpack } from './support/judge.ts';
+import { packetsIn, sha256, unpack } from './support/judge.ts';
 import { blobServer, S3_KEYS, s3Server } from './support/stores.ts';
 import { inVolume, makeSecrets, makeVolumes, removeVolumes } from './support/volumes.ts';
 
@@ -16,7 +15,6 @@ const RESCUED = '/var/lib/retina/rescued';
 const s3 = s3Server(17070);
 const blob = blobServer(17100);
 
-const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const S3 = ['--s3-bucket', 'evidence', '--s3-endpoint', s3.url];
 const KEYS = { AWS_ACCESS_KEY_ID: S3_KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: S3_KEYS.secretAccessKey };
 
@@ -44,15 +42,6 @@ function assertNoScratch(): void {
       filesOn(node, '/var/lib/retina').filter((name) => name !== 'rescued'),
       [],
     );
-}
-
-async function packetsIn(tarball: Buffer): Promise<number> {
-  const file = join(tmpdir(), `retina-e2e-${sha256(tarball)}.tar.gz`);
-  writeFileSync(file, tarball);
-  const directory = await unpack(file);
-  const counts = await Promise.all(pcaps(directory).map(packetCount));
-  for (const path of [file, directory]) rmSync(path, { recursive: true });
-  return counts.reduce((total, packets) => total + packets, 0);
 }
 
 async function prepare(): Promise<void> {
@@ -192,6 +181,10 @@ describe('destinations beside the host path', () => {
     assertNoScratch();
     const status = await retina(['capture', 'status', 'half', '-n', NS]);
     assert.equal(status.code, 1);
+    const output = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
+    await retinaOk(['capture', 'download', 'half', '-n', NS, '-o', output]);
+    assert.equal(sha256(readFileSync(join(output, 'half', file))), sha256(kept));
+    rmSync(output, { recursive: true });
     assert.match(status.stdout, /s3:\/\/evidence\S+ ✔ .*rescued\/half-node1\S+ \(kept on the node\)/s);
   });
 
@@ -243,6 +236,21 @@ describe('destinations beside the host path', () => {
       await until('the Job has failed', async () => (await kubectl(...failed)) === '1');
     });
   }
+
+  test('--cleanup-after-upload: with --wait at once, and only when all was delivered; else by the cluster', async () => {
+    const own = async (): Promise<string[]> => (await objects(NS)).filter((name) => name.includes('/tidy'));
+    const flags = ['--node-names', 'node1', '--cleanup-after-upload', ...S3];
+    await captureOk('tidy', flags, KEYS);
+    assert.deepEqual(await own(), []);
+    assert.equal(mine(await s3.names('evidence'), 'tidy').filter(isTarball).length, 1);
+    const failed = await capture('tidy-not', flags, { ...KEYS, AWS_SECRET_ACCESS_KEY: 'wrong' });
+    assert.equal(failed.code, 1);
+    assert.equal((await own()).length, 3);
+    const name = ['capture', 'create', '-n', NS, '--name', 'tidy-later', '--duration', '1s'];
+    await retinaOk([...name, ...flags], { env: KEYS });
+    const ttl = 'jsonpath={.items[*].spec.ttlSecondsAfterFinished}';
+    assert.equal(await kubectl('get', 'jobs', '-n', NS, '-l', 'capture-name=tidy-later', '-o', ttl), '300');
+  });
 
   test('no credential anywhere but in its Secret', async () => {
     const sas = await blob.sas('caps');
