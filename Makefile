@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export RETINA_AGENT_IMAGE ?= localhost/kubectl-retina/capture:dev
 
 .PHONY: help demo demo-local test test-unit test-contract test-local test-e2e build image cluster-up cluster-down \
-  lint format bench deps clean deps-local image-load pcap-filter
+  lint format bench deps clean deps-local image-load pcap-filter stores
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -68,6 +68,9 @@ clean: ## removes what was built here (not the caches in ~/.cache)
 
 deps-local:
 	@scripts/deps --local
+
+stores:
+	@scripts/step "storage servers (the first time, builds them: 5 minutes)" test/stores/build
 
 image-load: cluster-up image
 	@scripts/step "capture image into the nodes" scripts/image-load

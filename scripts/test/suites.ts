@@ -23,7 +23,7 @@ export const suites: readonly Suite[] = [
   { ...quick, name: 'local', prepare: ['build'], concurrency: 1, timeoutSeconds: 180 },
   {
     name: 'e2e',
-    prepare: ['build', 'image-load'],
+    prepare: ['build', 'stores', 'image-load'],
     runner: ['test/cluster/exec'],
     concurrency: 1,
     timeoutSeconds: 600,

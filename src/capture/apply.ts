@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
 import { ClusterError, InterruptedError, messageOf } from '../errors.ts';
-import type { Cluster, Job, Pod } from '../kube/cluster.ts';
+import type { Cluster, Job, Pod, Secret } from '../kube/cluster.ts';
 import { ANNOTATION_RUN, ANNOTATION_STOP, captureSelector } from './names.ts';
-import type { CapturePlan } from './plan.ts';
+import type { CapturePlan, PlannedNode } from './plan.ts';
 import { STOP_DISCARD } from './workload-spec.ts';
 
 /** Requests in flight while creating: one API server takes no more Jobs a second with a larger number. */
@@ -17,37 +17,61 @@ const POD_LIMIT = 2_000;
 const POLL = 100;
 
 /**
- * Creates the Jobs of a plan, many at a time. When one is refused, or the signal is aborted, everything that was
- * created is removed again, and the error says so or names what could not be removed. Returns the Jobs as created.
+ * Creates the Secret and the Jobs of a plan, many at a time, and makes the Jobs the Secret's owners. When one is
+ * refused, or the signal is aborted, everything that was created is removed again, and the error says so or names what
+ * could not be removed. Returns the Jobs as created.
  */
 export async function applyPlan(plan: CapturePlan, cluster: Cluster, signal: AbortSignal): Promise<readonly Job[]> {
   // A creation that was sent is waited for even on Ctrl-C: only then is it known what there is to undo.
   const creating = cluster.withSignal(new AbortController().signal);
-  let refused: { node: string; error: unknown } | undefined;
-  const created = await pMap(
-    plan.nodes,
-    async ({ node, job }) => {
-      if (refused !== undefined || signal.aborted) return [];
-      try {
-        return [await creating.createJob(job)];
-      } catch (error) {
-        refused ??= { node, error };
-        return [];
-      }
-    },
-    { concurrency: IN_FLIGHT },
-  );
-  if (refused === undefined && !signal.aborted) return created.flat();
+  const { jobs, refused } = await createAll(plan, creating, signal);
+  if (refused === undefined && !signal.aborted) return jobs;
   const undone = await undo(plan, cluster.withSignal(AbortSignal.timeout(UNDO_LIMIT)));
   if (refused === undefined) {
     throw new InterruptedError(`interrupted while creating capture ${plan.name}: ${undone.text}`, undone.hint);
   }
-  const { node, error } = refused;
+  const { what, error } = refused;
   if (!(error instanceof ClusterError)) throw error;
-  throw new ClusterError(`the Job for node ${node} was refused: ${error.message}\n${undone.text}`, {
+  throw new ClusterError(`${what} was refused: ${error.message}\n${undone.text}`, {
     hint: undone.hint ?? error.hint,
     cause: error,
   });
+}
+
+type Refused = { what: string; error: unknown };
+
+/** Creates all, up to the first refusal. */
+async function createAll(
+  plan: CapturePlan,
+  cluster: Cluster,
+  signal: AbortSignal,
+): Promise<{ jobs: readonly Job[]; refused: Refused | undefined }> {
+  const { secret } = plan;
+  let refused: Refused | undefined;
+  const attempt = async <T>(what: string, action: () => Promise<T>): Promise<T | undefined> => {
+    if (refused !== undefined || signal.aborted) return undefined;
+    try {
+      return await action();
+    } catch (error) {
+      refused ??= { what, error };
+      return undefined;
+    }
+  };
+  // First: a pod whose Secret is not there yet waits for seconds.
+  if (secret !== undefined) await attempt('the Secret with the credentials', () => cluster.createSecret(secret));
+  const create = ({ node, job }: PlannedNode) => attempt(`the Job for node ${node}`, () => cluster.createJob(job));
+  const jobs = await pMap(plan.nodes, create, { concurrency: IN_FLIGHT });
+  if (secret !== undefined) await attempt('the ownership of the Secret', () => own(secret, jobs, cluster));
+  return { jobs: jobs.filter((job) => job !== undefined), refused };
+}
+
+/** With the last of its Jobs, the cluster removes the Secret, whoever deletes them. */
+function own(secret: Secret, jobs: readonly (Job | undefined)[], cluster: Cluster): Promise<void> {
+  const owners = jobs.map((job) => {
+    const { name = '', uid = '' } = job?.metadata ?? {};
+    return { apiVersion: 'batch/v1', kind: 'Job', name, uid };
+  });
+  return cluster.ownSecret(secret.metadata?.namespace ?? '', secret.metadata?.name ?? '', owners);
 }
 
 type Undone = { text: string; hint: string | undefined };
@@ -60,12 +84,18 @@ async function undo(plan: CapturePlan, cluster: Cluster): Promise<Undone> {
     const jobs = (await cluster.list('jobs', selection)).filter(
       (job) => job.metadata?.annotations?.[ANNOTATION_RUN] === plan.runId,
     );
-    if (jobs.length === 0) return { text: 'nothing was created', hint: undefined };
+    if (jobs.length === 0) {
+      const removed = await removeSecret(plan.secret, cluster);
+      const text = removed ? 'the Secret created before it removed; nothing is left' : 'nothing was created';
+      return { text, hint: undefined };
+    }
     const discarding = discarder(jobs, selection, cluster);
     await discarding.untilEnded();
     await pMap(jobs, (job) => removeJob(job, cluster), { concurrency: IN_FLIGHT });
     await untilGone(jobs, selection, cluster, discarding.look);
-    const removed = `${jobs.length} Job${jobs.length === 1 ? '' : 's'} created before it removed`;
+    await removeSecret(plan.secret, cluster);
+    const secret = plan.secret === undefined ? '' : ' and the Secret';
+    const removed = `${jobs.length} Job${jobs.length === 1 ? '' : 's'}${secret} created before it removed`;
     const { spared } = discarding;
     if (spared.size === 0) return { text: `${removed}; nothing is left`, hint: undefined };
     return {
@@ -138,6 +168,13 @@ async function discard(pod: Pod, cluster: Cluster): Promise<boolean> {
     if (!(error instanceof ClusterError)) throw error;
     return error.status === 404;
   }
+}
+
+/** By its name, which is this run's alone: it may exist although the answer to its creation was lost. */
+async function removeSecret(secret: Secret | undefined, cluster: Cluster): Promise<boolean> {
+  if (secret === undefined) return false;
+  const { namespace = '', name = '' } = secret.metadata ?? {};
+  return cluster.remove('secrets', namespace, name, { propagation: 'Background' });
 }
 
 function removeJob(job: Job, cluster: Cluster): Promise<boolean> {

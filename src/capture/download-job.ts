@@ -8,11 +8,15 @@ import type { PodImage } from './status.ts';
 /** Where a download pod sees the node's directory. */
 export const DOWNLOAD_MOUNT = '/captures';
 
+const VOLUME = 'captures';
+
 export type DownloadJob = {
   capture: string;
   namespace: string;
   node: string;
   hostPath: NodePath;
+  /** The PersistentVolumeClaim to read instead; undefined for the node's disk. */
+  claim?: string | undefined;
   image: PodImage;
   /** Tells this run's Jobs from those of another download of the same capture. */
   id: string;
@@ -62,18 +66,26 @@ export function buildDownloadJob(order: DownloadJob): Job {
                 capabilities: { drop: ['ALL'] },
               },
               resources: { requests: { cpu: '10m' } },
-              volumeMounts: [{ name: 'hostpath', mountPath: DOWNLOAD_MOUNT, readOnly: true }],
+              volumeMounts: [{ name: VOLUME, mountPath: DOWNLOAD_MOUNT, readOnly: true }],
             },
           ],
-          // Directory, not DirectoryOrCreate: looking for files must not leave a folder.
-          volumes: [{ name: 'hostpath', hostPath: { path: order.hostPath, type: 'Directory' } }],
+          volumes: [{ name: VOLUME, ...source(order) }],
         },
       },
     },
   };
 }
 
+/** Directory, not DirectoryOrCreate: looking for files must not leave a folder. */
+function source({ claim, hostPath }: DownloadJob) {
+  if (claim !== undefined) return { persistentVolumeClaim: { claimName: claim } };
+  return { hostPath: { path: hostPath, type: 'Directory' } };
+}
+
 function downloadJobName(order: DownloadJob): string {
-  const hash = createHash('sha256').update(`${order.node}\0${order.hostPath}`).digest('hex').slice(0, 6);
+  const hash = createHash('sha256')
+    .update(`${order.node}\0${order.claim ?? ''}${order.hostPath}`)
+    .digest('hex')
+    .slice(0, 6);
   return `${order.capture.slice(0, 40).replace(/-+$/, '')}-download-${order.id}-${hash}`;
 }

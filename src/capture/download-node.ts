@@ -52,11 +52,11 @@ export async function downloadFromNode(order: DownloadOrder, source: Source): Pr
 /** Runs an action beside a download pod, and again beside another one when the pod was lost. */
 async function withPods(order: DownloadOrder, source: Source, action: (place: Place) => Promise<void>): Promise<void> {
   const { cluster, signal } = order;
-  const { node, hostPath } = source;
+  const { node, hostPath, claim } = source;
   const image = order.image(source.image);
   for (let pods = 1; ; pods += 1) {
     const id = pods === 1 ? order.id : `${order.id}${pods}`;
-    const job = { capture: order.capture, namespace: cluster.namespace, node, hostPath, image, id };
+    const job = { capture: order.capture, namespace: cluster.namespace, node, hostPath, claim, image, id };
     try {
       return await withDownloadPod(cluster, job, signal, (pod) => action({ cluster, pod, node, signal }));
     } catch (error) {

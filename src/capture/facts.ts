@@ -1,7 +1,7 @@
 import type { KubeNode, Pod } from '../kube/cluster.ts';
 
 /** What planning needs to know of a node. */
-export type NodeFact = { name: string; os: string; ready: boolean };
+export type NodeFact = { name: string; os: string; ready: boolean; labels: Readonly<Record<string, string>> };
 
 /** What planning needs to know of a pod. */
 export type PodFact = {
@@ -24,6 +24,7 @@ export function nodeFact(node: KubeNode): NodeFact {
     name: node.metadata?.name ?? '',
     os: node.status?.nodeInfo?.operatingSystem || (node.metadata?.labels?.['kubernetes.io/os'] ?? 'linux'),
     ready: (node.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True'),
+    labels: node.metadata?.labels ?? {},
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Job } from '../kube/cluster.ts';
+import { destinationMounts } from './mounts.ts';
 import {
   ANNOTATION_FILENAME,
   ANNOTATION_HOST_PATH,
@@ -18,7 +19,6 @@ import { encodeSpec, PODINFO_DIRECTORY, PODINFO_SPEC, PODINFO_STOP, type Workloa
 /** Seconds that a capture pod has, when it is deleted, to bundle and deliver what it has; as in the reference. */
 const GRACE_SECONDS = 1800;
 const PODINFO_VOLUME = 'retina';
-const HOST_PATH_VOLUME = 'hostpath';
 
 /** Tolerates what keeps other pods off a node: a node in trouble is one to capture on. */
 export const TOLERATIONS = [
@@ -63,6 +63,7 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
 /** A pod on the host's network with no more rights than its tool needs: on Windows, pktmon needs those of the system. */
 function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
   const windows = spec.tool === 'pktmon';
+  const mounts = destinationMounts(spec);
   return {
     hostNetwork: true,
     restartPolicy: 'Never',
@@ -84,17 +85,11 @@ function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
         resources: resources(settings),
         volumeMounts: [
           { name: PODINFO_VOLUME, mountPath: PODINFO_DIRECTORY, readOnly: true },
-          ...spec.destinations.map((to) => ({ name: HOST_PATH_VOLUME, mountPath: to.directory })),
+          ...mounts.map(({ mount }) => mount),
         ],
       },
     ],
-    volumes: [
-      podInfoVolume(),
-      ...spec.destinations.map((to) => ({
-        name: HOST_PATH_VOLUME,
-        hostPath: { path: to.path, type: 'DirectoryOrCreate' },
-      })),
-    ],
+    volumes: [podInfoVolume(), ...mounts.map(({ volume }) => volume)],
   };
 }
 

@@ -18,6 +18,11 @@ export const ANNOTATION_NODE = 'retina.sh/node';
 export const ANNOTATION_RUN = 'retina.sh/run';
 export const CONTAINER_CAPTURE = 'capture';
 export const CONTAINER_DOWNLOAD = 'download';
+/** Keys of the Secrets that hold credentials; the reference CLI's, and one for session tokens. */
+export const KEY_BLOB_URL = 'blob-upload-url';
+export const KEY_S3_ID = 's3-access-key-id';
+export const KEY_S3_SECRET = 's3-secret-access-key';
+export const KEY_S3_TOKEN = 's3-session-token';
 
 const MAX_LABEL = 63;
 /** File names hold 255 bytes; this leaves room for `.tar.gz.part` and for an interface's name. */

@@ -1,23 +1,33 @@
 import { ClusterError } from '../errors.ts';
 import type { Job, Secret } from '../kube/cluster.ts';
-import { composeFilter, isShortened } from './filter.ts';
+import { checkDestinations } from './destinations.ts';
+import { composeFilter } from './filter.ts';
 import { buildJob } from './job.ts';
-import { captureStem, tarballName } from './names.ts';
+import { destinationSpecs, nodePlaceFor } from './mounts.ts';
+import { captureStem } from './names.ts';
 import type { NodeTarget } from './node-targets.ts';
-import type { CaptureRequest, CaptureSettings, Destination, FilterModel } from './request.ts';
+import { locationOf } from './places.ts';
+import { requireFewJobs, requireNoExpression, requireNoLack, shortenedWarning } from './plan-checks.ts';
+import type { CaptureRequest, CaptureSettings, FilterModel } from './request.ts';
+import { buildSecret } from './secret.ts';
 import type { Snapshot } from './snapshot.ts';
-import { listNames, nearest } from './suggest.ts';
 import { resolveTargets } from './targets.ts';
 import { type DestinationSpec, type PktmonFilter, WORKLOAD_VERSION, type WorkloadSpec } from './workload-spec.ts';
 
-/** Where the pod sees the node's directory. */
-const HOST_PATH_MOUNT = '/output/host-path';
-
+/** Seconds that the Jobs stay after their end if nobody waits to remove them; as in the reference. */
+const CLEANUP_SECONDS = 300;
 /** Bytes of one argument of a program on Linux (MAX_ARG_STRLEN, without its last). */
 const MAX_FILTER = 128 * 1024 - 1;
 
-/** What a capture will do on one node. */
-export type PlannedNode = { node: string; job: Job; tarball: string; filter: string; pods: readonly string[] };
+/** What a capture will do on one node; `elsewhere` is where the tarball goes besides `tarball`. */
+export type PlannedNode = {
+  node: string;
+  job: Job;
+  tarball: string;
+  elsewhere: readonly string[];
+  filter: string;
+  pods: readonly string[];
+};
 
 /** One run of `create`: the start time names the files, the id marks its Jobs. */
 export type Run = { id: string; startedAt: Date };
@@ -44,46 +54,13 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
   const targets = resolveTargets(request.target, snapshot);
   requireNoExpression(targets.nodes, request.filter.expression);
   requireFewJobs(targets.nodes.length, request.job.maxJobs);
-  const nodes = targets.nodes.map((target) => planNode(request, snapshot.namespace, target, run));
-  const warnings = [...targets.warnings, ...shortenedWarning(targets.nodes)];
-  const secret = undefined;
-  return { runId: run.id, name: request.name, namespace: snapshot.namespace, nodes, secret, warnings };
-}
-
-function shortenedWarning(nodes: readonly NodeTarget[]): string[] {
-  const shortened = nodes.filter(({ addresses }) => isShortened(addresses)).map(({ node }) => node);
-  if (shortened.length === 0) return [];
-  return [`many pods on ${listNames(shortened)}: ARP and neighbour discovery of all addresses there are captured`];
-}
-
-function requireNoLack({ lacks, namespace }: Snapshot): void {
-  const [lack] = lacks;
-  if (lack === undefined) return;
-  const { what, name, instead } = lack;
-  const place = what === 'service account' ? ` in namespace ${namespace}` : '';
-  const meant = nearest(name, instead);
-  throw new ClusterError(`there is no ${what} ${name}${place}: no pod of the capture could be created`, {
-    hint: `There: ${listNames(instead) || 'none'}${meant === undefined ? '' : `\nDid you mean: ${meant}`}`,
-  });
-}
-
-function requireFewJobs(needed: number, limit: number | null): void {
-  if (limit === null || needed <= limit) return;
-  throw new ClusterError(`this capture needs ${needed} Jobs, one for each node; --job-num-limit allows ${limit}`, {
-    hint: 'Aim at fewer nodes or pods, or raise the limit: nothing was created.',
-  });
-}
-
-/** pktmon knows no BPF: an expression would be left out in silence, and the capture be wider than it was told to be. */
-function requireNoExpression(nodes: readonly NodeTarget[], expression: string): void {
-  const windows = nodes.filter(({ os }) => os === 'windows').map(({ node }) => node);
-  if (windows.length === 0 || expression === '') return;
-  throw new ClusterError(
-    `--pcap-filter cannot be used on Windows nodes, whose pktmon knows no BPF: ${listNames(windows)}`,
-    {
-      hint: 'Use --include-filter, --exclude-filter, --source-ips, --destination-ips, or leave those nodes out.',
-    },
-  );
+  const stored = checkDestinations(request.destinations, targets.nodes, snapshot);
+  const warnings = [...targets.warnings, ...shortenedWarning(targets.nodes), ...stored];
+  const { name, destinations } = request;
+  const { namespace } = snapshot;
+  const nodes = targets.nodes.map((target) => planNode(request, namespace, target, run));
+  const secret = buildSecret({ name, namespace, destinations }, run);
+  return { runId: run.id, name, namespace, nodes, secret, warnings };
 }
 
 function pktmonFilter(
@@ -100,33 +77,32 @@ function pktmonFilter(
 }
 
 function planNode(request: CaptureRequest, namespace: string, target: NodeTarget, run: Run): PlannedNode {
+  const { node } = target;
   const pktmon = target.os === 'windows' ? pktmonFilter(target, request.filter) : null;
   const filter = pktmon === null ? composeFilter(target.addresses, request.filter) : '';
   if (Buffer.byteLength(filter) > MAX_FILTER) {
-    throw new ClusterError(`the filter for ${target.node} is too long: ${Buffer.byteLength(filter)} bytes`, {
+    throw new ClusterError(`the filter for ${node} is too long: ${Buffer.byteLength(filter)} bytes`, {
       hint: `A command takes ${MAX_FILTER} bytes: name fewer pods, or networks in place of addresses.`,
     });
   }
-  const destinations = request.destinations.map(mountedDestination);
-  const spec = workloadSpec(request, {
-    namespace,
-    node: target.node,
-    filter,
-    pktmon,
-    destinations,
-    now: run.startedAt,
-  });
+  const destinations = destinationSpecs(request, run);
+  const spec = workloadSpec(request, { namespace, node, filter, pktmon, destinations, now: run.startedAt });
+  const [tarball = '', ...elsewhere] = destinations.map((destination) => locationOf(destination, spec.stem));
+  const job = buildJob(spec, request.job, run);
   return {
-    node: target.node,
-    job: buildJob(spec, request.job, run),
-    tarball: `${request.destinations[0]?.path}/${tarballName(spec.stem)}`,
+    node,
+    job: request.cleanup === 'cluster' ? endingJob(job) : job,
+    tarball,
+    elsewhere,
     filter,
     pods: target.pods,
   };
 }
 
-function mountedDestination(destination: Destination): DestinationSpec {
-  return { kind: destination.kind, path: destination.path, directory: HOST_PATH_MOUNT };
+/** The cluster removes the Job, and with its last owner the Secret. */
+function endingJob(job: Job): Job {
+  const ttlSecondsAfterFinished = job.spec?.ttlSecondsAfterFinished ?? CLEANUP_SECONDS;
+  return job.spec === undefined ? job : { ...job, spec: { ...job.spec, ttlSecondsAfterFinished } };
 }
 
 /** The workload's instructions on one machine: a node, or this one for a local capture. */
@@ -141,6 +117,7 @@ export function workloadSpec(
     now: Date;
   },
 ): WorkloadSpec {
+  const nodePlace = nodePlaceFor(place.destinations);
   return {
     version: WORKLOAD_VERSION,
     capture: settings.name,
@@ -162,5 +139,6 @@ export function workloadSpec(
     listing: settings.listing,
     includeMetadata: settings.includeMetadata,
     destinations: [...place.destinations],
+    ...(nodePlace === undefined ? {} : { nodePlace }),
   };
 }

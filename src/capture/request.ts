@@ -1,3 +1,4 @@
+import type { SasUrl } from './sas.ts';
 import type { LabelSelector } from './selector.ts';
 import type { TargetObject } from './target-kinds.ts';
 
@@ -12,7 +13,29 @@ export type CaptureTarget =
   | { kind: 'pod-names'; names: readonly string[] }
   | { kind: 'objects'; objects: readonly TargetObject[] };
 
-export type Destination = { kind: 'host-path'; path: NodePath };
+/** A bucket and where in it the objects go; the endpoint is null for AWS itself. */
+export type S3Place = {
+  readonly bucket: string;
+  readonly region: string;
+  readonly endpoint: string | null;
+  readonly prefix: string;
+};
+
+/** Keys of S3, as typed or from the environment. Never printed. */
+export type S3Keys = {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken: string | undefined;
+};
+
+/** A Secret that is there already; it is mounted, and never owned or deleted. */
+export type ExistingSecret = { readonly kind: 'secret'; readonly name: string };
+
+export type Destination =
+  | { kind: 'host-path'; path: NodePath }
+  | { kind: 'pvc'; claim: string }
+  | { kind: 'blob'; access: { kind: 'sas'; sas: SasUrl } | ExistingSecret }
+  | { kind: 's3'; place: S3Place; access: { kind: 'keys'; keys: S3Keys } | ExistingSecret | { kind: 'identity' } };
 
 /** One term of `--include-filter` or `--exclude-filter`: an address or CIDR, a port, or both. */
 export type EndpointTerm = { readonly address: string | undefined; readonly port: number | undefined };
@@ -88,5 +111,7 @@ export type JobSettings = {
 export type CaptureRequest = CaptureSettings & {
   readonly target: CaptureTarget;
   readonly destinations: readonly Destination[];
+  /** Who removes the Jobs and Secrets after the upload: the client that waits for it, else the cluster; null for none. */
+  readonly cleanup: 'client' | 'cluster' | null;
   readonly job: JobSettings;
 };

@@ -5,6 +5,7 @@ import { captureSelector, isOurs } from './names.ts';
 import { type Lack, readLacks } from './read-lacks.ts';
 import { type FoundObject, readObjects } from './read-objects.ts';
 import type { CaptureRequest, CaptureTarget } from './request.ts';
+import { readStorage, type StorageFacts } from './storage.ts';
 import type { Labelled } from './suggest.ts';
 
 /** What is there instead of what a selector asked for; undefined where it was not looked at or may not be. */
@@ -31,20 +32,22 @@ export type Snapshot = {
   readonly lacks: readonly Lack[];
   /** Jobs of captures with the name that was asked for. */
   readonly sameName: readonly Job[];
+  readonly storage: StorageFacts;
 };
 
 /** Reads everything that planning a capture needs, once, in parallel. */
 export async function readSnapshot(request: CaptureRequest, cluster: Cluster): Promise<Snapshot> {
   const { target } = request;
-  const [nodes, found, objects, lacks, sameName] = await Promise.all([
+  const [nodes, found, objects, lacks, sameName, storage] = await Promise.all([
     readNodes(target, cluster),
     readPods(target, cluster),
     readObjects(target.kind === 'objects' ? target.objects : [], cluster),
     readLacks(request.job, cluster),
     cluster.list('jobs', { namespace: cluster.namespace, labels: captureSelector(request.name) }),
+    readStorage(request.destinations, cluster),
   ]);
   const others = await readOthers(target, cluster, { nodes, objects, ...found });
-  return { namespace: cluster.namespace, nodes, ...found, objects, others, lacks, sameName };
+  return { namespace: cluster.namespace, nodes, ...found, objects, others, lacks, sameName, storage };
 }
 
 type Found = Pick<Snapshot, 'nodes' | 'pods' | 'searched' | 'objects'>;

@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { CaptureError } from '../errors.ts';
 import type { Cluster, KubeNode } from '../kube/cluster.ts';
 import type { ExpectedFile } from './download.ts';
@@ -10,7 +11,10 @@ import { type CaptureSummary, isFinal, type NodeStatus, type PodImage } from './
 /** A node and a directory on it from which a capture's tarballs can be fetched. */
 export type Source = {
   node: string;
+  /** On the node; or, where there is a claim, the volume's top. */
   hostPath: NodePath;
+  /** The PersistentVolumeClaim that holds the files; undefined for the node's disk. */
+  claim?: string;
   /** The one tarball of this capture's pod, as its result tells; undefined when only the node knows. */
   expected: ExpectedFile | undefined;
   /** Its name, where that alone is known; undefined also when all of the capture's files are wanted. */
@@ -67,19 +71,37 @@ function knownSources(capture: CaptureSummary, only: readonly string[] | undefin
 
 function whyNot(node: NodeStatus): string | undefined {
   if (!isFinal(node)) return 'still captures: wait for it, or end it with: kubectl retina capture stop';
-  if (node.hostPath === undefined) return 'was not asked to keep its tarball on the node';
+  if (placeOf(node) === undefined) return notHere(node);
   // Whoever may make pods writes both: what they name becomes a file here.
   const name = node.result?.tarball?.name ?? (node.stem === undefined ? undefined : tarballName(node.stem));
   if (name !== undefined && !isTarballName(name)) return `tells of a file with a name that is none of ours: ${name}`;
-  const saved = node.result?.destinations.some((to) => to.ok) ?? true;
+  const saved =
+    node.result === undefined || node.result.rescued !== undefined || node.result.destinations.some((to) => to.ok);
   if (node.result?.tarball == null && node.phase === 'failed') return `has no tarball: ${node.problem ?? 'it failed'}`;
   return saved ? undefined : `has no whole tarball: ${node.problem ?? 'it could not be saved'}`;
+}
+
+/** Where a pod can read the tarball: where the node keeps it, or a volume that took it. */
+function placeOf(node: NodeStatus): { hostPath: NodePath; claim?: string } | undefined {
+  const { result, hostPath, destinations } = node;
+  if (result?.rescued !== undefined) return { hostPath: posix.dirname(result.rescued) as NodePath };
+  const took = (kind: string): boolean => result?.destinations.find((to) => to.kind === kind)?.ok ?? true;
+  const claim = destinations.find((to) => to.kind === 'pvc')?.claim;
+  if (claim !== undefined && took('pvc')) return { hostPath: '/' as NodePath, claim };
+  return hostPath === undefined ? undefined : { hostPath: hostPath as NodePath };
+}
+
+/** Where the tarball of a capture that left none on a node or volume is. */
+function notHere(node: NodeStatus): string {
+  const places = node.result?.destinations.flatMap((to) => (to.ok ? [to.location] : [])) ?? [];
+  if (places.length === 0) return 'was not asked to keep its tarball on the node';
+  return `has its tarball in ${places.join(' and ')}: fetch it from there with --s3-bucket … or --blob-url …`;
 }
 
 function knownSource(node: NodeStatus): Source {
   return {
     node: node.node,
-    hostPath: node.hostPath as NodePath,
+    ...(placeOf(node) ?? { hostPath: '/' as NodePath }),
     expected: node.result?.tarball ?? undefined,
     tarball: node.stem === undefined ? undefined : tarballName(node.stem),
     image: node.image,

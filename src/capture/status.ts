@@ -8,7 +8,14 @@ import {
   LABEL_CAPTURE,
 } from './names.ts';
 import { nodeOfJob } from './node-of-job.ts';
-import { decodeResult, filterOfSpec, type StopReason, type WorkloadResult } from './workload-spec.ts';
+import {
+  type DestinationSpec,
+  decodeResult,
+  decodeSpec,
+  filterOfSpec,
+  type StopReason,
+  type WorkloadResult,
+} from './workload-spec.ts';
 
 /** `waiting` and `capturing` may still change; `completed` and `failed` are final. */
 export type Phase = 'waiting' | 'capturing' | 'completed' | 'failed';
@@ -28,6 +35,8 @@ export type NodeStatus = {
   stem: string | undefined;
   /** BPF text; undefined for the captures of other tools. */
   filter: string | undefined;
+  /** Where its tarball goes; empty for captures of other tools. */
+  destinations: readonly DestinationSpec[];
   /** What its pod runs, so that a download pod can run the same; undefined for captures of other tools. */
   image: PodImage | undefined;
   /** Failed before it began, and yet begins if the reason goes away: an image appears, a quota is raised. */
@@ -109,10 +118,21 @@ function nodeStatus(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]
     hostPath: annotations[ANNOTATION_HOST_PATH],
     stem: annotations[ANNOTATION_FILENAME],
     filter: filterOfSpec(annotations[ANNOTATION_WORKLOAD] ?? ''),
+    destinations: destinationsOf(annotations[ANNOTATION_WORKLOAD]),
     image: imageOf(job),
     mayStart: false,
     ...told,
   };
+}
+
+/** What the pod was told of its destinations; nothing where it is another tool's, or of another version. */
+function destinationsOf(order: string | undefined): readonly DestinationSpec[] {
+  if (order === undefined) return [];
+  try {
+    return decodeSpec(order).destinations;
+  } catch {
+    return [];
+  }
 }
 
 /** The image of our own captures: another tool's may not hold this program. */
@@ -166,7 +186,8 @@ export function resultProblem(result: WorkloadResult): string {
   // Where nothing was captured, there was nothing to save: the cause tells all.
   const undelivered = result.packets === 0 && causes.length > 0 ? [] : failed;
   const places = undelivered.map((to) => `not saved to ${to.location}: ${to.error ?? 'no reason told'}`);
-  return [...new Set([...causes, ...places])].join('; ') || 'the workload failed without telling why';
+  const kept = result.rescued === undefined ? [] : [`kept on ${result.node}: ${result.rescued}`];
+  return [...new Set([...causes, ...places, ...kept])].join('; ') || 'the workload failed without telling why';
 }
 
 function jobTells(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]): Told {

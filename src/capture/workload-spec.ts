@@ -20,13 +20,36 @@ export const TERMINATION_MESSAGE_PATH = '/dev/termination-log';
 export const STOP_KEEP = 'keep';
 export const STOP_DISCARD = 'discard';
 
-const destinationSpec = z.object({
-  kind: z.literal('host-path'),
+/** A Secret, and where its keys are mounted as files: no credential is ever part of a spec. */
+const mountedSecret = z.object({ secret: z.string(), directory: z.string() });
+
+const nodePlace = z.object({
   /** The directory as the user knows it: on the node. */
   path: z.string(),
   /** The same directory as the workload sees it. */
   directory: z.string(),
 });
+
+const destinationSpec = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('host-path'), ...nodePlace.shape }),
+  z.object({ kind: z.literal('pvc'), claim: z.string(), directory: z.string() }),
+  z.object({
+    kind: z.literal('blob'),
+    /** URL of the container without its SAS; null where only the Secret knows it. */
+    container: z.nullable(z.string()),
+    access: mountedSecret,
+  }),
+  z.object({
+    kind: z.literal('s3'),
+    bucket: z.string(),
+    region: z.string(),
+    /** Null for AWS itself. */
+    endpoint: z.nullable(z.string()),
+    prefix: z.string(),
+    /** Null for the pod's own identity. */
+    access: z.nullable(mountedSecret),
+  }),
+]);
 
 const endpointTerm = z.object({ address: z.optional(z.string()), port: z.optional(z.number()) });
 
@@ -83,6 +106,8 @@ const workloadSpec = z.object({
   listing: z.nullable(listing),
   includeMetadata: z.boolean(),
   destinations: z.array(destinationSpec),
+  /** Where packets lie, and a tarball is kept, if not in a host path that was asked for. */
+  nodePlace: z.optional(nodePlace),
 });
 
 const stopReason = z.enum([
@@ -91,7 +116,7 @@ const stopReason = z.enum([
 ]);
 
 const delivery = z.object({
-  kind: z.literal('host-path'),
+  kind: z.enum(['host-path', 'pvc', 'blob', 's3']),
   /** Where the tarball lies, or would have. */
   location: z.string(),
   ok: z.boolean(),
@@ -113,6 +138,8 @@ const workloadResult = z.object({
   /** SHA-256 in hex; null when no whole tarball could be made. */
   tarball: z.nullable(z.object({ name: z.string(), bytes: z.number(), sha256: z.string() })),
   destinations: z.array(delivery),
+  /** Where the tarball is kept on the node because a destination did not take it. */
+  rescued: z.optional(z.string()),
   errors: z.array(z.string()),
 });
 
@@ -121,6 +148,7 @@ export type WorkloadResult = z.infer<typeof workloadResult>;
 export type StopReason = z.infer<typeof stopReason>;
 export type PktmonFilter = z.infer<typeof pktmonFilter>;
 export type DestinationSpec = z.infer<typeof destinationSpec>;
+export type NodePlace = z.infer<typeof nodePlace>;
 export type Delivery = z.infer<typeof delivery>;
 
 /** A spec as compact JSON. */

@@ -15,7 +15,7 @@ export type CreateFlags = SettingsFlags &
   JobFlags & { wait?: boolean; timeout?: string };
 
 /** What the conversion of flags needs besides them. */
-export type FlagContext = { newId: () => string; env: NodeJS.ProcessEnv };
+export type FlagContext = { newId: () => string; now: () => Date; env: NodeJS.ProcessEnv };
 
 /** Flags to a request: applies defaults and every rule that needs no cluster. Throws a UsageError with all problems. */
 export async function toCaptureRequest(
@@ -36,10 +36,12 @@ export async function convertFlags(
 ): Promise<{ request: CaptureRequest; timeoutMs: number | null }> {
   const settings = await toSettings(flags, problems, context.newId);
   const target = toTarget(flags, problems);
-  const destinations = toDestinations(flags, problems);
+  const { durationMs } = settings;
+  const destinations = toDestinations(flags, problems, { ...context, durationMs });
   const job = toJobSettings(flags, problems, context.env);
   const timeoutMs = problems.parse('--timeout', flags.timeout, parseDuration);
   const patience = settings.durationMs === null ? null : settings.durationMs + PATIENCE;
-  const request = { ...settings, target, destinations, job };
+  const cleanup = flags.cleanupAfterUpload !== true ? null : flags.wait === true ? 'client' : 'cluster';
+  const request: CaptureRequest = { ...settings, target, destinations, cleanup, job };
   return { request, timeoutMs: timeoutMs ?? patience };
 }

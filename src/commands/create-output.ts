@@ -71,7 +71,11 @@ export function printManifests(ui: Ui, orders: readonly Order[]): number {
 }
 
 function plannedRows(nodes: CapturePlan['nodes'], shape: 'plain' | 'wide'): Cell[][] {
-  const rows = nodes.map(({ node, job, tarball }) => [node, `job/${job.metadata?.name}`, tarball]);
+  const rows = nodes.map(({ node, job, tarball, elsewhere }) => [
+    node,
+    `job/${job.metadata?.name}`,
+    [tarball, ...elsewhere].join('  '),
+  ]);
   if (shape === 'plain') return rows;
   const more = nodes.map(({ pods, filter }) => [pods.join(',') || '–', filter || '–']);
   return [

@@ -1,4 +1,5 @@
 import { applyPlan } from '../capture/apply.ts';
+import { deleteCaptures } from '../capture/delete.ts';
 import { dryRunPlan } from '../capture/dry-run.ts';
 import { type CapturePlan, planCapture } from '../capture/plan.ts';
 import type { CaptureRequest } from '../capture/request.ts';
@@ -15,12 +16,15 @@ import { filterLines } from './filter-lines.ts';
 import { Problems, throwProblems } from './flags.ts';
 import { type Order, readOrders } from './orders.ts';
 import { showProgress } from './progress.ts';
-import { count, failureLines, limitWords, location, plural, size, totals } from './render.ts';
+import { count, failureLines, limitWords, locations, plural, size, totals } from './render.ts';
 
 type Flags = CreateFlags & ConnectionOptions & OutputFlags & { filename?: string };
 
 /** A capture that was created, or would be. */
 type Begun = Made & { order: Order; cluster: Cluster; startedAt: Date };
+
+/** Milliseconds for --cleanup-after-upload. */
+const CLEANUP_LIMIT = 120_000;
 
 /** `capture create`: one Job per node; with --wait, until the last tarball is saved. Returns the exit code. */
 export async function create(deps: Deps, flags: Flags): Promise<number> {
@@ -41,7 +45,7 @@ export async function create(deps: Deps, flags: Flags): Promise<number> {
         deps,
         begun.done,
         ({ order }) => nameOf(order),
-        (one) => waitAndReport(deps, one, mode.shape),
+        (one) => waitAndCleanUp(deps, one, mode.shape),
       )
     : { done: [], failed: false, fault: undefined };
   // Whoever waits for people's words has been told them by now.
@@ -100,6 +104,19 @@ async function begin(
   return { ...begun, jobs: answer.jobs };
 }
 
+async function waitAndCleanUp(deps: Deps, begun: Begun, shape: Shape): Promise<number> {
+  const code = await waitAndReport(deps, begun, shape);
+  // What failed stays: it tells why, and where the tarball is.
+  if (code === 0 && begun.order.request.cleanup === 'client') await cleanUp(deps, begun.cluster, begun.plan);
+  return code;
+}
+
+async function cleanUp({ ui, signal }: Deps, cluster: Cluster, plan: CapturePlan): Promise<void> {
+  const removed = await deleteCaptures(cluster, [plan.name], { timeoutMs: CLEANUP_LIMIT, signal });
+  const jobs = removed.filter(({ kind }) => kind === 'jobs').length;
+  ui.note(`Removed ${plural(jobs, 'Job')}${plan.secret === undefined ? '' : ' and the Secret'}; the tarballs stay`);
+}
+
 function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps): void {
   deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${aim(plan)}, ${limitWords(request, ' a node')}`);
   for (const line of filterLines(plan.nodes, deps.ui.verbose)) deps.ui.note(line);
@@ -155,7 +172,10 @@ async function report(
   const head = `${saved.length} of ${plural(capture.nodes.length, 'tarball')} saved in ${(elapsedMs / 1000).toFixed(1)} s: ${facts}`;
   ui.outcome(good, head);
   if (saved.length > 0 && shape === 'plain') {
-    const rows = saved.map((node) => [node.node, location(node), size(node.result?.tarball?.bytes ?? 0)]);
+    const rows = saved.flatMap((node) => {
+      const bytes = size(node.result?.tarball?.bytes ?? 0);
+      return locations(node).map((place) => [node.node, place, bytes]);
+    });
     await ui.printTable(rows);
   }
   for (const line of failureLines(capture)) ui.note(line);

@@ -1,28 +1,37 @@
 import type { Destination, NodePath } from '../capture/request.ts';
-import { type Problems, parseBasePath, parseNodePath } from './flags.ts';
+import { type BlobFlags, type Moment, toBlob } from './blob-flags.ts';
+import { type Problems, parseBasePath, parseNodePath, parseObjectName } from './flags.ts';
 import { DEFAULT_HOST_PATH, DEFAULT_HOST_PATH_BASE } from './run-rows.ts';
+import { type S3Flags, toS3 } from './s3-flags.ts';
 
 /** Where the tarballs go, as typed; unset flags are undefined. */
-export type DestinationFlags = {
-  hostPath?: string;
-  hostPathBaseDir?: string;
-  pvc?: string;
-  blobUpload?: string;
-  blobSecret?: string;
-  s3Bucket?: string;
-  s3Region?: string;
-  s3Endpoint?: string;
-  s3Path?: string;
-  s3AccessKeyId?: string;
-  s3SecretAccessKey?: string;
-  s3SessionToken?: string;
-  s3Secret?: string;
-  cleanupAfterUpload?: boolean;
-};
+export type DestinationFlags = BlobFlags &
+  S3Flags & {
+    hostPath?: string;
+    hostPathBaseDir?: string;
+    pvc?: string;
+    cleanupAfterUpload?: boolean;
+  };
 
 /** The destinations of a command line; the host path where no other is given. */
-export function toDestinations(flags: DestinationFlags, problems: Problems): readonly Destination[] {
+export function toDestinations(flags: DestinationFlags, problems: Problems, at: Moment): readonly Destination[] {
+  const before = problems.found.length;
+  const claim = problems.parse('--pvc', flags.pvc, parseObjectName);
+  const remote = [
+    claim === undefined ? undefined : ({ kind: 'pvc', claim } as const),
+    toBlob(flags, problems, at),
+    toS3(flags, problems, at.env),
+  ].filter((destination) => destination !== undefined);
+  const wanted = flags.hostPath !== undefined || (remote.length === 0 && problems.found.length === before);
+  const hostPath = wanted ? toHostPath(flags, problems) : undefined;
+  if (flags.cleanupAfterUpload === true && remote.length === 0 && problems.found.length === before) {
+    problems.found.push('--cleanup-after-upload requires remote storage (--blob-upload, --s3-bucket, or --pvc)');
+  }
+  return [...(hostPath === undefined ? [] : [hostPath]), ...remote];
+}
+
+function toHostPath(flags: DestinationFlags, problems: Problems): Destination {
   const base = problems.parse('--host-path-base-dir', flags.hostPathBaseDir ?? DEFAULT_HOST_PATH_BASE, parseBasePath);
   const path = problems.parse('--host-path', flags.hostPath ?? DEFAULT_HOST_PATH, parseNodePath(base ?? '/'));
-  return [{ kind: 'host-path', path: path ?? (DEFAULT_HOST_PATH as NodePath) }];
+  return { kind: 'host-path', path: path ?? (DEFAULT_HOST_PATH as NodePath) };
 }

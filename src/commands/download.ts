@@ -9,6 +9,7 @@ import type { Deps } from '../deps.ts';
 import { CaptureError, ClusterError, InterruptedError, messageOf } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import { downloadNames, type NameFlags, type Wanted, wantedCaptures } from './download-names.ts';
+import type { StoreFlags } from './download-store.ts';
 import { Problems, parseNames, parseNodePath, throwProblems } from './flags.ts';
 import { type ImageFlags, toImage } from './job-flags.ts';
 import { capturesThere, requireNodes } from './name-argument.ts';
@@ -20,7 +21,16 @@ const NODES_AT_ONCE = 4;
 
 export type DownloadFlags = ConnectionOptions &
   ImageFlags &
+  StoreFlags &
   NameFlags & { output?: string; hostPath?: string; nodeNames?: string };
+
+/** Whether a download is from a store: no cluster is asked then. */
+function namesStore(flags: StoreFlags): boolean {
+  return (
+    flags.blobUrl !== undefined ||
+    Object.entries(flags).some(([flag, value]) => flag.startsWith('s3') && value !== undefined)
+  );
+}
 
 type Settings = {
   hostPath: NodePath;
@@ -32,6 +42,7 @@ type Settings = {
 
 /** `capture download`: fetches the tarballs of captures and verifies them. Exit code 1 when one is missing. */
 export async function download(deps: Deps, args: readonly string[], flags: DownloadFlags): Promise<number> {
+  if (namesStore(flags)) return (await import('./download-store.ts')).downloadFromStore(deps, args, flags);
   const problems = new Problems();
   const hostPath = problems.parse(
     '--host-path',

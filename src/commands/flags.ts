@@ -83,6 +83,13 @@ export function parseName(text: string): string | Error {
   return good ? text : new Error(`"${text}" cannot be a name in Kubernetes`);
 }
 
+/** The name of one object of Kubernetes. */
+export function parseObjectName(text: string): string | Error {
+  const name = text.trim();
+  const good = /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name) && name.length <= 253;
+  return good ? name : new Error(`"${text}" cannot be a name in Kubernetes`);
+}
+
 /** Names of network interfaces separated by commas: at most 15 characters, no blank and no slash. */
 export function parseInterfaces(text: string): readonly string[] | Error {
   const names = text.split(',').map((name) => name.trim());

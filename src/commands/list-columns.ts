@@ -2,7 +2,7 @@ import type { NodeStatus } from '../capture/status.ts';
 import type { Cell, Tone } from '../deps.ts';
 import type { ShownCapture, ShownState } from './capture-document.ts';
 import type { Column } from './columns.ts';
-import { age, count, doneOf, location, lostCell, lostOf, size, totals } from './render.ts';
+import { age, count, doneOf, locations, lostCell, lostOf, places, size, totals } from './render.ts';
 
 const TONES: Partial<Record<ShownState, Tone>> = { Completed: 'good', Failed: 'bad', Deleted: 'dim' };
 
@@ -24,7 +24,7 @@ export function captureColumns(extra: Extra): Column<ShownCapture>[] {
     { head: 'PACKETS', cell: ({ nodes }) => told(nodes, ({ packets }) => count(packets)), yields: 5 },
     { head: 'LOST', cell: ({ nodes }) => told(nodes, ({ lost }) => lostCell(lost)), yields: 3 },
     { head: 'SIZE', cell: ({ nodes }) => told(nodes, ({ bytes }) => size(bytes)), yields: 2 },
-    { head: 'TO', cell: placeOf, yields: 1 },
+    { head: 'TO', cell: ({ nodes }) => places(nodes), yields: 1 },
     ...around(extra, (capture: ShownCapture) => capture).after,
   ];
 }
@@ -39,7 +39,7 @@ export function nodeColumns(extra: Extra): Column<NodeOfCapture>[] {
     { head: 'PACKETS', cell: ({ node }) => told([node], ({ packets }) => count(packets)), yields: 5 },
     { head: 'LOST', cell: ({ node }) => told([node], () => lostCell(lostOf(node))), yields: 3 },
     { head: 'SIZE', cell: ({ node }) => (node.result?.tarball ? size(node.result.tarball.bytes) : '–'), yields: 2 },
-    { head: 'TO', cell: ({ node }) => location(node), yields: 1 },
+    { head: 'TO', cell: ({ node }) => locations(node).join(', ') || '–', yields: 1 },
     ...after,
   ];
 }
@@ -67,10 +67,6 @@ function stateCell({ state }: ShownCapture): Cell {
 function told(nodes: readonly NodeStatus[], cell: (sums: ReturnType<typeof totals>) => Cell): Cell {
   const sums = totals(nodes);
   return sums.known ? cell(sums) : '–';
-}
-
-function placeOf(capture: ShownCapture): string {
-  return capture.nodes.some((node) => node.hostPath !== undefined) ? 'host path' : 'elsewhere';
 }
 
 function labelText(labels: Readonly<Record<string, string>>): string {

@@ -1,5 +1,6 @@
 import prettyBytes from 'pretty-bytes';
 import { tarballName } from '../capture/names.ts';
+import { locationOf, placeOf } from '../capture/places.ts';
 import type { CaptureSettings } from '../capture/request.ts';
 import type { CaptureSummary, NodeStatus } from '../capture/status.ts';
 import type { Cell } from '../deps.ts';
@@ -62,11 +63,28 @@ export function totals(nodes: readonly NodeStatus[]): { packets: number; lost: n
   };
 }
 
-/** Where a node's tarball lies, as far as it is known. */
+/** What the destinations of a capture are called, each once. */
+export function places(nodes: readonly NodeStatus[]): string {
+  const told = nodes.flatMap((node) => node.destinations.map(placeOf));
+  const unknown = nodes.some((node) => node.hostPath !== undefined) ? 'host path' : 'elsewhere';
+  return told.length === 0 ? unknown : [...new Set(told)].join(', ');
+}
+
+/** Where a node's tarball lies, as far as it is known: one place of several. */
 export function location(node: NodeStatus): string {
-  const told = node.result?.destinations.find((to) => to.ok)?.location;
-  if (told !== undefined) return told;
-  return node.hostPath !== undefined && node.stem !== undefined ? `${node.hostPath}/${tarballName(node.stem)}` : '–';
+  return locations(node)[0] ?? '–';
+}
+
+/** All places where a node's tarball lies, or will lie. */
+export function locations(node: NodeStatus): string[] {
+  const { result, stem } = node;
+  if (result !== undefined) {
+    const saved = result.destinations.flatMap((to) => (to.ok ? [to.location] : []));
+    return result.rescued === undefined ? saved : [...saved, `${result.rescued} on ${node.node}`];
+  }
+  if (stem === undefined) return [];
+  if (node.destinations.length > 0) return node.destinations.map((to) => locationOf(to, stem));
+  return node.hostPath === undefined ? [] : [`${node.hostPath}/${tarballName(stem)}`];
 }
 
 /** Columns of the live table that yield on a narrow terminal: size, lost, packets, and last the words of the state. */

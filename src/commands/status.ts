@@ -1,6 +1,7 @@
 import { readCapture } from '../capture/observe.ts';
 import { type CaptureSummary, type NodeStatus, stopReasonWords } from '../capture/status.ts';
 import { waitForCapture } from '../capture/wait.ts';
+import type { WorkloadResult } from '../capture/workload-spec.ts';
 import type { Cell, Deps } from '../deps.ts';
 import { InterruptedError } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
@@ -11,7 +12,7 @@ import { Problems, throwProblems } from './flags.ts';
 import { captureName } from './name-argument.ts';
 import { type Format, parseFormat, renderDocument } from './output-format.ts';
 import { showProgress } from './progress.ts';
-import { age, count, failureLines, location, lostCell, lostOf, plural, size, totals } from './render.ts';
+import { age, count, failureLines, locations, lostCell, lostOf, plural, size, totals } from './render.ts';
 
 export type StatusFlags = ConnectionOptions & { name?: string; output?: string; watch?: boolean };
 
@@ -81,10 +82,8 @@ async function show({ ui, now }: Deps, capture: CaptureSummary): Promise<void> {
   if (next !== undefined) ui.note(`Next: ${next}`);
 }
 
-type Result = NonNullable<NodeStatus['result']>;
-
 /** A cell of what the result tells; a dash while there is none. */
-function told(cell: (result: Result) => Cell): (node: NodeStatus) => Cell {
+function told(cell: (result: WorkloadResult) => Cell): (node: NodeStatus) => Cell {
   return ({ result }) => (result === undefined ? '–' : cell(result));
 }
 
@@ -108,8 +107,13 @@ function stateCell({ phase }: NodeStatus): Cell {
 }
 
 function deliveryCell(node: NodeStatus): Cell {
-  if (node.result === undefined) return location(node);
-  return node.result.destinations.map((to) => `${to.location} ${to.ok ? '✔' : '✖'}`).join('  ') || '–';
+  const { result } = node;
+  return (result === undefined ? locations(node) : delivered(result)).join('  ') || '–';
+}
+
+function delivered({ destinations, rescued }: WorkloadResult): string[] {
+  const places = destinations.map((to) => `${to.location} ${to.ok ? '✔' : '✖'}`);
+  return [...places, ...(rescued === undefined ? [] : [`${rescued} (kept on the node)`])];
 }
 
 function headline(capture: CaptureSummary, now: Date): string {

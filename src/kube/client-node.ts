@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Duration } from '@icholy/duration';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ClusterError, messageOf, UsageError } from '../errors.ts';
-import type { Cluster, ConnectionOptions, DeleteOptions, Job, Kinds, Selection } from './cluster.ts';
+import type { Cluster, ConnectionOptions, DeleteOptions, Job, Kinds, Secret, Selection } from './cluster.ts';
 import { loadConfig } from './config.ts';
 import { execInPod } from './exec.ts';
 import { createRest, type Query, type Rest } from './rest.ts';
@@ -15,6 +15,9 @@ const ROOTS: Record<keyof Kinds, string> = {
   nodes: '/api/v1',
   namespaces: '/api/v1',
   secrets: '/api/v1',
+  persistentvolumeclaims: '/api/v1',
+  persistentvolumes: '/api/v1',
+  storageclasses: '/apis/storage.k8s.io/v1',
   events: '/api/v1',
   deployments: '/apis/apps/v1',
   statefulsets: '/apis/apps/v1',
@@ -64,6 +67,15 @@ function requestTimeout(text: string | undefined): number | undefined {
 
 function createCluster(connection: Connection, namespace: string): Cluster {
   const { config, rest, signal, traced } = connection;
+  const patch = async (kind: keyof Kinds, ns: string, name: string, metadata: object): Promise<void> => {
+    await rest.json({
+      method: 'PATCH',
+      path: `${pathOf(kind, ns)}/${encodeURIComponent(name)}`,
+      body: { metadata },
+      contentType: 'application/merge-patch+json',
+      signal,
+    });
+  };
   return {
     namespace,
     server: rest.server,
@@ -84,15 +96,10 @@ function createCluster(connection: Connection, namespace: string): Cluster {
     },
     remove: (kind, ns, name, options) =>
       removeOne(rest, `${pathOf(kind, ns)}/${encodeURIComponent(name)}`, options, signal),
-    annotatePod: async (ns, name, annotations) => {
-      await rest.json({
-        method: 'PATCH',
-        path: `${pathOf('pods', ns)}/${encodeURIComponent(name)}`,
-        body: { metadata: { annotations } },
-        contentType: 'application/merge-patch+json',
-        signal,
-      });
-    },
+    createSecret: (secret) =>
+      rest.json<Secret>({ method: 'POST', path: pathOf('secrets', secret.metadata?.namespace), body: secret, signal }),
+    ownSecret: (ns, name, owners) => patch('secrets', ns, name, { ownerReferences: owners }),
+    annotatePod: (ns, name, annotations) => patch('pods', ns, name, { annotations }),
     follow: (kind, selection, until, changed) =>
       follow<Kinds[typeof kind]>(rest, kind, selection, AbortSignal.any([until, signal]), changed),
     exec: (target, stdout, until) => {

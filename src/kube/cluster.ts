@@ -8,6 +8,8 @@ import type {
   V1Job,
   V1Namespace,
   V1Node,
+  V1PersistentVolume,
+  V1PersistentVolumeClaim,
   V1Pod,
   V1PriorityClass,
   V1ReplicaSet,
@@ -15,6 +17,7 @@ import type {
   V1Service,
   V1ServiceAccount,
   V1StatefulSet,
+  V1StorageClass,
 } from '@kubernetes/client-node';
 
 /** An API type as it is on the wire: client-node's classes hold a Date where JSON holds a string. */
@@ -31,6 +34,9 @@ export type Pod = Wire<V1Pod>;
 export type KubeNode = Wire<V1Node>;
 export type Namespace = Wire<V1Namespace>;
 export type Secret = Wire<V1Secret>;
+export type Claim = Wire<V1PersistentVolumeClaim>;
+export type Volume = Wire<V1PersistentVolume>;
+export type StorageClass = Wire<V1StorageClass>;
 export type KubeEvent = Wire<CoreV1Event>;
 
 /** The kinds that this program reads, by the plural names of their REST paths. */
@@ -40,6 +46,9 @@ export type Kinds = {
   nodes: KubeNode;
   namespaces: Namespace;
   secrets: Secret;
+  persistentvolumeclaims: Claim;
+  persistentvolumes: Volume;
+  storageclasses: StorageClass;
   events: KubeEvent;
   deployments: Wire<V1Deployment>;
   statefulsets: Wire<V1StatefulSet>;
@@ -69,6 +78,9 @@ export type DeleteOptions = {
 
 export type ExecTarget = { namespace: string; pod: string; container: string; command: readonly string[] };
 
+/** An object that owns another. */
+export type Owner = { apiVersion: string; kind: string; name: string; uid: string };
+
 /** The result of a command in a container; the exit code is null when the stream ended without telling one. */
 export type ExecOutcome = { exitCode: number | null; stderr: string };
 
@@ -91,6 +103,9 @@ export type Cluster = {
     kind: K,
     object: Kinds[K],
   ): Promise<{ object: Kinds[K]; warnings: readonly string[] }>;
+  createSecret(secret: Secret): Promise<Secret>;
+  /** Makes objects the owners of a Secret: the cluster removes it with the last of them. */
+  ownSecret(namespace: string, name: string, owners: readonly Owner[]): Promise<void>;
   /** Returns false when there was no such object. */
   remove(kind: 'jobs' | 'pods' | 'secrets', namespace: string, name: string, options: DeleteOptions): Promise<boolean>;
   annotatePod(namespace: string, name: string, annotations: Record<string, string>): Promise<void>;

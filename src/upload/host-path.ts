@@ -4,7 +4,10 @@ import { resultName, tarballName } from '../capture/names.ts';
 import { CaptureError } from '../errors.ts';
 import { ensureDirectory, syncDirectory } from './directory.ts';
 import { explainWrite } from './explain.ts';
-import type { Upload, Uploader, UploadTarget } from './uploader.ts';
+import type { Upload, Uploader } from './uploader.ts';
+
+/** A directory as this process sees it, and what users call it. */
+export type Directory = { kind: 'host-path' | 'pvc'; path: string; directory: string };
 
 /** The hidden directory beside the tarball that holds everything unfinished of a capture. */
 export function scratchName(stem: string): string {
@@ -15,12 +18,12 @@ export function scratchName(stem: string): string {
  * Delivers into a mounted directory: bytes go to a temporary name on the same file system, so that the rename at the
  * end is atomic and a tarball under its final name is always whole.
  */
-export function hostPathUploader(target: UploadTarget, stem: string): Uploader {
+export function directoryUploader(target: Directory, stem: string): Uploader {
   const location = posix.join(target.path, tarballName(stem));
-  return { kind: 'host-path', location, open: () => openUpload(target, stem) };
+  return { kind: target.kind, location, open: () => openUpload(target, stem) };
 }
 
-async function openUpload(target: UploadTarget, stem: string): Promise<Upload> {
+async function openUpload(target: Directory, stem: string): Promise<Upload> {
   const { directory } = target;
   const part = join(directory, scratchName(stem), 'tarball.part');
   const guarded = <T>(name: string, work: () => Promise<T>): Promise<T> =>

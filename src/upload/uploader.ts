@@ -1,4 +1,8 @@
-import { hostPathUploader } from './host-path.ts';
+import type { DestinationSpec } from '../capture/workload-spec.ts';
+import { azureBlobUploader } from './azure-blob.ts';
+import { directoryUploader } from './host-path.ts';
+import { pvcUploader } from './pvc.ts';
+import { s3Uploader } from './s3.ts';
 
 /** One tarball on its way to one destination. Every method rejects with an error whose message says what and why. */
 export type Upload = {
@@ -14,30 +18,25 @@ export type Upload = {
 
 /** A place that tarballs are delivered to. */
 export type Uploader = {
-  readonly kind: 'host-path';
-  /** Where the tarball will lie, as the user knows it. */
+  readonly kind: DestinationSpec['kind'];
+  /** Where the tarball will lie, as the user knows it; some know it only once it is open. */
   readonly location: string;
   /** Begins an upload; rejects when the destination cannot be written. */
   open(): Promise<Upload>;
 };
 
-/** A destination, as far as delivery needs to know it. */
-export type UploadTarget = {
-  readonly kind: 'host-path';
-  /** The directory as the user knows it. */
-  readonly path: string;
-  /** The same directory as this process sees it. */
-  readonly directory: string;
-};
-
 /** The uploader for a destination; `stem` is the tarball's name without its extension. */
-export function createUploader(target: UploadTarget, stem: string): Uploader {
+export function createUploader(target: DestinationSpec, stem: string): Uploader {
   switch (target.kind) {
     case 'host-path':
-      return hostPathUploader(target, stem);
-    default: {
-      const unknown: never = target.kind;
-      throw new TypeError(`no uploader for ${String(unknown)}`);
-    }
+      return directoryUploader(target, stem);
+    case 'pvc':
+      return pvcUploader(target, stem);
+    case 'blob':
+      return azureBlobUploader(target, stem);
+    case 's3':
+      return s3Uploader(target, stem);
+    default:
+      return target satisfies never;
   }
 }

@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import { resultName, tarballName } from '../capture/names.ts';
 import { encodeResult, WORKLOAD_VERSION, type WorkloadResult, type WorkloadSpec } from '../capture/workload-spec.ts';
 import { messageOf } from '../errors.ts';
 import { explainErrno } from '../upload/explain.ts';
+import { directoryUploader } from '../upload/host-path.ts';
 import { createUploader, type Uploader } from '../upload/uploader.ts';
 import { streamBundle } from './bundle.ts';
 import { type Delivered, deliver } from './deliver.ts';
@@ -10,6 +12,8 @@ import { type Captured, capture, type WorkloadOptions } from './session.ts';
 
 /** Told by a workload that is asked for what it cannot do; tcpdump in its place would not be what was asked for. */
 const NO_PKTMON = 'this version of the capture image cannot capture with pktmon, which Windows nodes need';
+/** The directory on the node for tarballs that a destination did not take. */
+const RESCUED = 'rescued';
 
 /** What became of a workload: what it delivered, or that it was told to leave nothing. */
 export type WorkloadOutcome = { kind: 'result'; result: WorkloadResult } | { kind: 'discarded' };
@@ -23,7 +27,7 @@ export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions):
   if (spec.tool === 'pktmon') return failed(spec, uploaders, { at: options.now(), error: NO_PKTMON });
   let scratch: Scratch;
   try {
-    scratch = await openScratch(spec.destinations, spec.stem);
+    scratch = await openScratch(spec);
   } catch (error) {
     return failed(spec, uploaders, { at: options.now(), error: messageOf(error) });
   }
@@ -48,20 +52,42 @@ function failed(
 ): WorkloadOutcome {
   return { kind: 'result', result: buildResult(spec, failedCapture(at, error), undelivered(uploaders, error)) };
 }
+/** What was delivered, and where the tarball is kept on the node if it could not be delivered. */
+type Concluded = Delivered & { rescued?: string | undefined };
 
 type Delivering = { scratch: Scratch; uploaders: readonly Uploader[]; options: WorkloadOptions };
 
 /** Sends the bundle; where nobody took it, its packets are kept beside where it would have lain. */
-async function bundleAndDeliver(spec: WorkloadSpec, captured: Captured, delivering: Delivering): Promise<Delivered> {
+async function bundleAndDeliver(spec: WorkloadSpec, captured: Captured, delivering: Delivering): Promise<Concluded> {
   const { scratch, uploaders, options } = delivering;
   if (captured.reason === 'error' && !captured.worthKeeping)
     return undelivered(uploaders, 'there is nothing to deliver');
   options.log(`bundling ${captured.packets} packets into ${tarballName(spec.stem)}`);
-  const delivered = await deliver(streamBundle(captured.files, captured.endedAt), uploaders);
+  const bundle = (): AsyncIterable<Buffer> => streamBundle(captured.files, captured.endedAt);
+  const delivered = await deliver(bundle(), uploaders);
   for (const { ok, location, error } of delivered.deliveries)
     options.log(ok ? `saved ${location}` : `failed: ${error}`);
-  if (delivered.sent !== null || !captured.worthKeeping) return delivered;
-  return { ...delivered, errors: [...delivered.errors, await rescue(scratch)] };
+  const onNode = delivered.deliveries.some(({ kind, ok }) => ok && kind === 'host-path');
+  if (onNode || !captured.worthKeeping || delivered.deliveries.every(({ ok }) => ok)) return delivered;
+  const kept = await keepOnNode(spec, delivered, bundle());
+  if (kept.rescued !== undefined) options.log(`kept on the node: ${kept.rescued}`);
+  return kept.sent === null ? { ...kept, errors: [...kept.errors, await rescue(scratch)] } : kept;
+}
+
+/** Where a destination did not take the tarball, it is made once more, byte for byte the same, on the node. */
+async function keepOnNode(
+  { nodePlace, stem }: WorkloadSpec,
+  delivered: Delivered,
+  bundle: AsyncIterable<Buffer>,
+): Promise<Concluded> {
+  if (nodePlace === undefined) return delivered;
+  const { path, directory } = nodePlace;
+  const place = { path: `${path}/${RESCUED}`, directory: join(directory, RESCUED) };
+  const kept = await deliver(bundle, [directoryUploader({ kind: 'host-path', ...place }, stem)]);
+  if (kept.sent === null) return { ...delivered, errors: [...delivered.errors, ...kept.errors] };
+  const putResults = async (text: string): Promise<string[]> =>
+    (await Promise.all([delivered.putResults(text), kept.putResults(text)])).flat();
+  return { ...delivered, sent: kept.sent, rescued: kept.deliveries[0]?.location, putResults };
 }
 
 async function rescue(scratch: Scratch): Promise<string> {
@@ -73,14 +99,15 @@ async function rescue(scratch: Scratch): Promise<string> {
 }
 
 /** The final result, after a copy of it was put beside each tarball. */
-async function conclude(spec: WorkloadSpec, captured: Captured, delivered: Delivered): Promise<WorkloadResult> {
+async function conclude(spec: WorkloadSpec, captured: Captured, delivered: Concluded): Promise<WorkloadResult> {
   const result = buildResult(spec, captured, delivered);
   const problems = await delivered.putResults(`${encodeResult(result)}\n`);
   const told = problems.map((text) => `${spec.node}: ${resultName(spec.stem)} is missing beside the tarball: ${text}`);
   return { ...result, errors: [...result.errors, ...told] };
 }
 
-function buildResult(spec: WorkloadSpec, captured: Captured, { sent, deliveries, errors }: Delivered): WorkloadResult {
+function buildResult(spec: WorkloadSpec, captured: Captured, concluded: Concluded): WorkloadResult {
+  const { sent, deliveries, rescued, errors } = concluded;
   const { reason, startedAt, endedAt, packets, droppedByKernel, droppedByInterface, pcapBytes } = captured;
   return {
     version: WORKLOAD_VERSION,
@@ -95,6 +122,7 @@ function buildResult(spec: WorkloadSpec, captured: Captured, { sent, deliveries,
     pcapBytes,
     tarball: sent === null ? null : { name: tarballName(spec.stem), ...sent },
     destinations: deliveries,
+    ...(rescued === undefined ? {} : { rescued }),
     errors: [...captured.errors, ...errors].map((text) => `${spec.node}: ${text}`),
   };
 }

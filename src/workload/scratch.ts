@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import type { NodePlace, WorkloadSpec } from '../capture/workload-spec.ts';
 import { CaptureError } from '../errors.ts';
 import { ensureDirectory } from '../upload/directory.ts';
 import { explainWrite } from '../upload/explain.ts';
 import { scratchName } from '../upload/host-path.ts';
-import type { UploadTarget } from '../upload/uploader.ts';
 import { atExit } from './at-exit.ts';
 
 /** The exit code of a program that the user ended. */
@@ -24,12 +24,14 @@ export type Scratch = {
 };
 
 /**
- * Makes the scratch directory in the first destination that can be written, so that packets are moved, never copied,
- * to stay there. Rejects with a CaptureError that tells each destination's reason.
+ * Makes the scratch directory in the first place on the node that can be written: the host path that was asked for, so
+ * that packets are moved, never copied, to stay there; else the node's own place. Never on a volume or in a store: tcpdump
+ * must not wait for a network. Rejects with a CaptureError that tells each place's reason.
  */
-export async function openScratch(targets: readonly UploadTarget[], stem: string): Promise<Scratch> {
+export async function openScratch({ destinations, nodePlace, stem }: WorkloadSpec): Promise<Scratch> {
   const problems: string[] = [];
-  for (const target of targets) {
+  const places = destinations.filter((to) => to.kind === 'host-path');
+  for (const target of nodePlace === undefined ? places : [...places, nodePlace]) {
     try {
       return await makeScratch(target, stem);
     } catch (error) {
@@ -39,7 +41,7 @@ export async function openScratch(targets: readonly UploadTarget[], stem: string
   throw new CaptureError(problems.join('; ') || 'there is no destination to write to');
 }
 
-async function makeScratch(target: UploadTarget, stem: string): Promise<Scratch> {
+async function makeScratch(target: NodePlace, stem: string): Promise<Scratch> {
   const directory = join(target.directory, scratchName(stem));
   const bundle = join(directory, 'bundle');
   await ensureDirectory(target.directory);

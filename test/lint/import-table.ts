@@ -31,7 +31,7 @@ const effects = [
     'read-lacks',
     'read-objects',
   ],
-  ...['snapshot', 'stop', 'wait'],
+  ...['snapshot', 'stop', 'storage', 'wait'],
 ].map((name) => `src/capture/${name}.ts`);
 
 /** The first row that names a file holds for it. A file that no row names may import nothing. */
@@ -69,7 +69,13 @@ export const importTable: readonly Row[] = [
   },
   {
     files: ['src/upload/**'],
-    values: ['src/upload/**', 'src/capture/names.ts', 'src/errors.ts', ...cloud, ...node],
+    values: [
+      'src/upload/**',
+      ...['names', 'places', 'sas'].map((name) => `src/capture/${name}.ts`),
+      'src/errors.ts',
+      ...cloud,
+      ...node,
+    ],
     types: ['src/capture/workload-spec.ts'],
   },
   {

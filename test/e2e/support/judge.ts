@@ -1,4 +1,5 @@
-import { mkdtempSync, readdirSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -34,4 +35,19 @@ export async function packetCount(pcap: string): Promise<number> {
 export async function spanOf(pcap: string): Promise<{ first: number; last: number }> {
   const times = (await tshark(pcap, 'frame', 'frame.time_epoch')).map(Number);
   return { first: Math.min(...times), last: Math.max(...times) };
+}
+
+/** SHA-256 in hex. */
+export function sha256(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** How many packets a tarball holds, over all its pcap files. */
+export async function packetsIn(tarball: Buffer): Promise<number> {
+  const file = join(tmpdir(), `retina-e2e-${sha256(tarball)}.tar.gz`);
+  writeFileSync(file, tarball);
+  const directory = await unpack(file);
+  const counts = await Promise.all(pcaps(directory).map(packetCount));
+  for (const path of [file, directory]) rmSync(path, { recursive: true });
+  return counts.reduce((total, packets) => total + packets, 0);
 }

@@ -1,3 +1,4 @@
+import { destinationRows } from './wrong-destinations.ts';
 import { filterRows } from './wrong-filters.ts';
 import { NS } from './wrong-lab.ts';
 import { outputRows } from './wrong-outputs.ts';
@@ -223,7 +224,7 @@ export function flagCases(): WrongCase[] {
     ...(hint === undefined ? {} : { hint }),
   });
   return [
-    ...[...createRows, ...filterRows].map(([what, flags, ...told]) =>
+    ...[...createRows, ...filterRows, ...destinationRows].map(([what, flags, ...told]) =>
       toCase([what, ['capture', 'create', '-n', NS, ...flags], ...told]),
     ),
     ...[...otherRows, ...outputRows].map(toCase),

@@ -4,12 +4,13 @@ import { type CreateFlags, toCaptureRequest } from '../../../src/commands/captur
 import { Problems, throwProblems } from '../../../src/commands/flags.ts';
 import { captureName, captureNames } from '../../../src/commands/name-argument.ts';
 import { UsageError } from '../../../src/errors.ts';
-import { filterModel, request } from '../support/builders.ts';
+import { filterModel, request, START } from '../support/builders.ts';
 
-const context = { newId: () => 'x7k2q', env: { RETINA_AGENT_IMAGE: 'registry.example/capture:v1' } };
+const env = { RETINA_AGENT_IMAGE: 'registry.example/capture:v1' };
+const context = { newId: () => 'x7k2q', now: () => START, env };
 
-function convert(flags: CreateFlags, env: NodeJS.ProcessEnv = context.env) {
-  return toCaptureRequest(flags, { ...context, env });
+function convert(flags: CreateFlags, environment: NodeJS.ProcessEnv = env) {
+  return toCaptureRequest(flags, { ...context, env: environment });
 }
 
 /** The lines of the refusal. */

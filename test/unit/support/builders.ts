@@ -18,7 +18,7 @@ export function selector(text: string): LabelSelector {
 
 /** A node that is Ready and runs Linux. */
 export function node(name: string, extra: Partial<NodeFact> = {}): NodeFact {
-  return { name, os: 'linux', ready: true, ...extra };
+  return { name, os: 'linux', ready: true, labels: {}, ...extra };
 }
 
 /** A running pod with an address. */
@@ -36,7 +36,8 @@ export function pod(name: string, extra: Partial<PodFact> = {}): PodFact {
 
 /** A cluster of two nodes without pods. */
 export function snapshot(extra: Partial<Snapshot> = {}): Snapshot {
-  const none = { pods: [], searched: [], objects: [], others: {}, lacks: [], sameName: [] };
+  const storage = { claims: undefined, secrets: undefined };
+  const none = { pods: [], searched: [], objects: [], others: {}, lacks: [], sameName: [], storage };
   return { namespace: 'shop', nodes: [node('node1'), node('node2')], ...none, ...extra };
 }
 
@@ -54,6 +55,7 @@ export function request(extra: Partial<CaptureRequest> = {}): CaptureRequest {
     ...{ ...UNLIMITED, maxBytes: 100_000_000, listing: null },
     ...{ includeMetadata: true, target: { kind: 'nodes', selector: selector('kubernetes.io/os=linux') } },
     destinations: [{ kind: 'host-path', path: '/mnt/retina/captures' as NodePath }],
+    cleanup: null,
     job: {
       image: 'registry.example/capture:v1',
       imagePullPolicy: 'IfNotPresent',

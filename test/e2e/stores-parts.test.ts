@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DestinationSpec } from '../../src/capture/workload-spec.ts';
+import { createUploader, type Upload } from '../../src/upload/uploader.ts';
+import { until } from './support/cluster.ts';
+import { blobServer, S3_KEYS, s3Server } from './support/stores.ts';
+
+const s3 = s3Server(17071);
+const blob = blobServer(17101);
+const MiB = 2 ** 20;
+
+/** Tarballs of several parts, by the uploaders themselves: no capture of a test is so long. */
+describe('uploads of several parts', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
+  const access = { secret: 'test', directory };
+  const bucket: DestinationSpec = {
+    ...{ kind: 's3', bucket: 'evidence', region: 'us-east-1', endpoint: s3.url, prefix: 'parts', access },
+  };
+  const container: DestinationSpec = { kind: 'blob', container: null, access };
+  const places = [
+    { what: 's3', target: bucket, read: (name: string) => s3.read('evidence', `parts/${name}`) },
+    { what: 'blob', target: container, read: (name: string) => blob.read('caps', name) },
+  ];
+  before(async () => {
+    await Promise.all([s3.start(), blob.start()]);
+    await s3.makeBucket('evidence');
+    await blob.makeContainer('caps');
+    writeFileSync(join(directory, 's3-access-key-id'), S3_KEYS.accessKeyId);
+    writeFileSync(join(directory, 's3-secret-access-key'), `${S3_KEYS.secretAccessKey}\n`);
+    writeFileSync(join(directory, 'blob-upload-url'), `'${await blob.sas('caps')}'\n`);
+  });
+  after(async () => {
+    await Promise.all([s3.end(), blob.end()]);
+    rmSync(directory, { recursive: true });
+  });
+
+  const there = async (stem: string): Promise<string[]> =>
+    [...(await s3.names('evidence')), ...(await blob.names('caps'))].filter((name) => name.includes(stem));
+
+  /** Writes random bytes in pieces of 512 KiB, as the bundle comes; the answer is their hash. */
+  async function write(upload: Upload, bytes: number): Promise<string> {
+    const hash = createHash('sha256');
+    for (let done = 0; done < bytes; ) {
+      const chunk = randomBytes(Math.min(MiB / 2, bytes - done));
+      await upload.write(chunk);
+      hash.update(chunk);
+      done += chunk.length;
+    }
+    return hash.digest('hex');
+  }
+
+  for (const { what, target, read } of places) {
+    test(`${what}: 45 MB arrive as they were sent, and are not there before the end`, async () => {
+      const stem = `long-${what}`;
+      const uploader = createUploader(target, stem);
+      const upload = await uploader.open();
+      const sent = await write(upload, 45_000_001);
+      assert.deepEqual(await there(stem), []);
+      await upload.commit();
+      await upload.putResult('{}');
+      assert.equal((await there(stem)).length, 2);
+      const got = await read(`${stem}.tar.gz`);
+      assert.deepEqual([got.length, createHash('sha256').update(got).digest('hex')], [45_000_001, sent]);
+      assert.match(uploader.location, /\/long-\w+\.tar\.gz$/);
+    });
+
+    test(`${what}: an upload that is given up leaves nothing`, async () => {
+      const upload = await createUploader(target, `given-up-${what}`).open();
+      await write(upload, 20 * MiB);
+      await upload.abort();
+      assert.deepEqual(await there('given-up'), []);
+      assert.deepEqual(await s3.unfinished('evidence'), []);
+    });
+
+    test(`${what}: a server that is away for 4 s in mid-upload is waited for`, async () => {
+      const server = what === 's3' ? s3 : blob;
+      const stem = `away-${what}`;
+      const upload = await createUploader(target, stem).open();
+      await write(upload, 10 * MiB);
+      await server.stop();
+      const back = sleep(4000).then(server.start);
+      const rest = write(upload, 20 * MiB).then(() => upload.commit());
+      await Promise.all([back, rest]);
+      assert.equal((await read(`${stem}.tar.gz`)).length, 30 * MiB);
+    });
+  }
+
+  test('s3: an upload whose last part is refused is taken back', async () => {
+    const upload = await createUploader(bucket, 'refused').open();
+    await write(upload, 20 * MiB);
+    await until('it has begun', async () => (await s3.unfinished('evidence')).length === 1);
+    await s3.removeParts('evidence', 'parts/refused.tar.gz');
+    await assert.rejects(upload.commit(), /cannot write s3:\/\/evidence\/parts\/refused.tar.gz: NoSuchUpload/);
+    await upload.abort();
+    assert.deepEqual([await there('refused'), await s3.unfinished('evidence')], [[], []]);
+  });
+});

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { after, before, describe, test } from 'node:test';
+import { retina, retinaOk } from './support/cli.ts';
+import { apply, kubectl, namespace, objects, until } from './support/cluster.ts';
+import { claim, inVolume, makeSecrets, makeVolumes, removeVolumes } from './support/volumes.ts';
+
+const NS = 'e2e-stores-refused';
+const CREATE = ['capture', 'create', '-n', NS, '--duration', '1s', '--name'];
+const S3 = ['--s3-bucket', 'evidence', '--s3-region', 'eu-central-1'];
+
+const onNode1 = { key: 'kubernetes.io/hostname', operator: 'In', values: ['ip-10-240-0-11'] };
+const nodeAffinity = { required: { nodeSelectorTerms: [{ matchExpressions: [onNode1] }] } };
+const UNBOUND = {
+  ...{ apiVersion: 'storage.k8s.io/v1', kind: 'StorageClass', metadata: { name: `${NS}-unbound` } },
+  provisioner: 'kubernetes.io/no-provisioner',
+};
+
+describe('storage that cannot take the tarballs', () => {
+  let clean: () => Promise<void>;
+  before(async () => {
+    clean = await namespace(NS);
+    await makeVolumes(NS, {
+      wide: {},
+      once: { mode: 'ReadWriteOnce' },
+      'one-pod': { mode: 'ReadWriteOncePod' },
+      reading: { mode: 'ReadOnlyMany' },
+      local: { spec: { nodeAffinity } },
+    });
+    await apply(UNBOUND, claim(NS, 'unbound', 'ReadWriteMany', UNBOUND.metadata.name));
+    await makeSecrets(NS, { 'blob-two': { a: 'x', b: 'y' } });
+  });
+  after(async () => {
+    await retina(['capture', 'delete', '--all', '-n', NS]);
+    await clean();
+    await kubectl('delete', 'storageclass', UNBOUND.metadata.name);
+    await removeVolumes(NS);
+  });
+
+  const claims: readonly [what: string, flags: string[], message: RegExp][] = [
+    [
+      'a claim that is not there',
+      ['--pvc', 'wied'],
+      /no PersistentVolumeClaim wied in namespace .*Did you mean: --pvc wide/s,
+    ],
+    [
+      'ReadWriteOnce and two nodes',
+      ['--pvc', 'once'],
+      /ReadWriteOnce, which is for one node at a time, .*node1, node2/,
+    ],
+    ['ReadWriteOncePod and two nodes', ['--pvc', 'one-pod'], /ReadWriteOncePod, which is for one pod/],
+    ['ReadOnlyMany', ['--pvc', 'reading', '--node-names', 'node1'], /it can only be read \(ReadOnlyMany\)/],
+    ['a volume that another node has', ['--pvc', 'local'], /its volume cannot be reached from node2/],
+    ['a claim without a volume', ['--pvc', 'unbound'], /no volume is bound to it \(it is Pending\)/],
+    ['a Secret that is not there', ['--blob-secret', 'nosuch'], /there is no Secret nosuch in namespace/],
+    [
+      'a Secret with two keys, none of them ours',
+      ['--blob-secret', 'blob-two'],
+      /blob-two does not have the key.*its keys: a, b/s,
+    ],
+    [
+      'a Secret without the keys of S3',
+      [...S3, '--s3-secret', 'blob-two'],
+      /lacks s3-access-key-id and s3-secret-access-key/,
+    ],
+  ];
+  for (const [what, flags, message] of claims) {
+    test(`${what}: refused before anything is created`, async () => {
+      const ran = await retina([...CREATE, 'refused', ...flags]);
+      assert.equal(ran.code, 1);
+      assert.match(ran.stderr, message);
+      assert.deepEqual(
+        (await objects(NS)).filter((name) => name.includes('/refused-')),
+        [],
+      );
+    });
+  }
+
+  test('a Job that is refused: the Secret and the Jobs before it are removed', async () => {
+    await kubectl('create', 'quota', 'one', '-n', NS, '--hard=count/jobs.batch=1');
+    await until('the quota holds', async () => {
+      const used = await kubectl('get', 'quota', 'one', '-n', NS, '-o', 'jsonpath={.status.used}');
+      return used.includes('jobs');
+    });
+    const env = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
+    const ran = await retina([...CREATE, 'quota', ...S3], { env });
+    await kubectl('delete', 'quota', 'one', '-n', NS);
+    assert.equal(ran.code, 1);
+    assert.match(ran.stderr, /was refused: .*exceeded quota.*1 Job and the Secret created before it removed/s);
+    assert.deepEqual(
+      (await objects(NS)).filter((name) => name.includes('/quota-')),
+      [],
+    );
+  });
+
+  test('ReadWriteOnce and one node: delivered; a volume of one node takes that node', async () => {
+    await retinaOk([...CREATE, 'one-node', '--wait', '--pvc', 'once', '--node-names', 'node2']);
+    await retinaOk([...CREATE, 'its-node', '--wait', '--pvc', 'local', '--node-names', 'node1']);
+    assert.equal(readdirSync(inVolume(NS, 'once')).length, 2);
+    assert.equal(readdirSync(inVolume(NS, 'local')).length, 2);
+  });
+});

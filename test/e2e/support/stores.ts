@@ -1,0 +1,140 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  AbortMultipartUploadCommand,
+  CreateBucketCommand,
+  GetObjectCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
+import { BlobServiceClient, ContainerSASPermissions, StorageSharedKeyCredential } from '@azure/storage-blob';
+import { until } from './cluster.ts';
+
+/** The address of the clients' namespace: what listens there is reached by the nodes, and by nothing else. */
+export const HOST = '10.240.0.1';
+const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'retina-testcluster/stores');
+
+/** A server that runs until it is stopped; its data goes with it. */
+export type Server = { url: string; start(): Promise<void>; stop(): Promise<void>; end(): Promise<void> };
+
+/** Real credentials in every respect, but for the server that knows them. */
+export const S3_KEYS = { accessKeyId: 'AKIATESTROOT', secretAccessKey: 'test-root-secret/+=%42' };
+const ACCOUNT = 'devstoreaccount1';
+const ACCOUNT_KEY = Buffer.from('the key of an account that exists in tests alone').toString('base64');
+
+function server(
+  port: number,
+  path: string,
+  command: (data: string) => { argv: string[]; env?: Record<string, string> },
+): Server {
+  const data = mkdtempSync(join(tmpdir(), 'retina-store-'));
+  const url = `http://${HOST}:${port}`;
+  let child: ChildProcess | undefined;
+  const stop = async (): Promise<void> => {
+    const running = child;
+    child = undefined;
+    if (running === undefined || running.exitCode !== null) return;
+    await new Promise((resolve) => running.once('exit', resolve).kill('SIGKILL'));
+  };
+  return {
+    url,
+    start: async () => {
+      const { argv, env } = command(data);
+      const [program = '', ...args] = argv;
+      child = spawn(program, args, { env: { ...process.env, ...env }, stdio: 'ignore' });
+      const answers = () =>
+        fetch(url + path).then(
+          () => true,
+          () => false,
+        );
+      await until(`${program} answers on ${url}`, answers, 60);
+    },
+    stop,
+    end: async () => {
+      await stop();
+      rmSync(data, { recursive: true, force: true });
+    },
+  };
+}
+
+/** versitygw: a real S3 server, which checks signatures and checksums. */
+export function s3Server(port: number) {
+  const running = server(port, '/healthz', (data) => {
+    for (const name of ['iam', 'side', 'data']) mkdirSync(join(data, name), { recursive: true });
+    const paths = [
+      '--iam-dir',
+      `${data}/iam`,
+      '--iam-cache-disable',
+      'posix',
+      '--sidecar',
+      `${data}/side`,
+      `${data}/data`,
+    ];
+    return {
+      argv: [join(CACHE, 'bin/versitygw'), '-q', '--port', `${HOST}:${port}`, '--health', '/healthz', ...paths],
+      env: { ROOT_ACCESS_KEY: S3_KEYS.accessKeyId, ROOT_SECRET_KEY: S3_KEYS.secretAccessKey },
+    };
+  });
+  const client = new S3Client({
+    region: 'us-east-1',
+    endpoint: running.url,
+    forcePathStyle: true,
+    credentials: S3_KEYS,
+  });
+  return {
+    ...running,
+    makeBucket: (Bucket: string) => client.send(new CreateBucketCommand({ Bucket })),
+    /** Names of the objects, sorted. */
+    names: async (Bucket: string) =>
+      ((await client.send(new ListObjectsV2Command({ Bucket }))).Contents ?? []).map(({ Key = '' }) => Key).sort(),
+    /** Multipart uploads that were neither completed nor taken back. */
+    unfinished: async (Bucket: string) =>
+      ((await client.send(new ListMultipartUploadsCommand({ Bucket }))).Uploads ?? []).map(({ Key = '' }) => Key),
+    write: (Bucket: string, Key: string, Body: Buffer) => client.send(new PutObjectCommand({ Bucket, Key, Body })),
+    /** Takes an unfinished upload back, behind the back of whoever sends it. */
+    removeParts: async (Bucket: string, Key: string) => {
+      const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: Key }));
+      for (const { UploadId } of Uploads) await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+    },
+    read: async (Bucket: string, Key: string) => {
+      const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
+      return Buffer.from((await Body?.transformToByteArray()) ?? []);
+    },
+  };
+}
+
+/** azurite: Microsoft's own server of Azure Blob for tests. */
+export function blobServer(port: number) {
+  const running = server(port, `/${ACCOUNT}?comp=list`, (data) => ({
+    argv: [
+      ...[process.execPath, join(CACHE, 'azurite/node_modules/azurite/dist/src/blob/main.js')],
+      ...['--blobHost', HOST, '--blobPort', String(port), '--location', data],
+      ...['--silent', '--disableTelemetry', '--skipApiVersionCheck'],
+    ],
+    env: { AZURITE_ACCOUNTS: `${ACCOUNT}:${ACCOUNT_KEY}` },
+  }));
+  const credential = new StorageSharedKeyCredential(ACCOUNT, ACCOUNT_KEY);
+  const service = new BlobServiceClient(`${running.url}/${ACCOUNT}`, credential);
+  return {
+    ...running,
+    makeContainer: (name: string) => service.createContainer(name),
+    /** A SAS URL of a container; by default it may only write, for an hour. */
+    sas: (container: string, options: { permissions?: string; seconds?: number } = {}) =>
+      service.getContainerClient(container).generateSasUrl({
+        permissions: ContainerSASPermissions.parse(options.permissions ?? 'w'),
+        startsOn: new Date(Date.now() - 3_600_000),
+        expiresOn: new Date(Date.now() + (options.seconds ?? 3600) * 1000),
+      }),
+    names: async (container: string) => {
+      const names: string[] = [];
+      for await (const blob of service.getContainerClient(container).listBlobsFlat()) names.push(blob.name);
+      return names.sort();
+    },
+    read: (container: string, name: string) =>
+      service.getContainerClient(container).getBlobClient(name).downloadToBuffer(),
+  };
+}
