@@ -22,13 +22,22 @@ const TABLES: Record<string, readonly OptionRow[]> = {
   connection: connectionRows,
 };
 
-/** The flags of one command as a Markdown table; those of the connection have a table of their own. */
+/** Rows that one table may have. */
+const LONG = 12;
+
+/** The flags of one command as Markdown tables; those of the connection have a table of their own. */
 function renderTable(name: string, rows: readonly OptionRow[]): string {
   const shared = new Set(name === 'connection' ? [] : connectionRows);
   const own = rows.filter((row) => !shared.has(row));
   const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('<', '&lt;');
-  const lines = own.map((row) => `| \`${row.flags}\` | ${cell(row.description)} | ${cell(row.default ?? '')} |`);
-  return ['| flag | meaning | default |', '| --- | --- | --- |', ...lines].join('\n');
+  const line = (row: OptionRow): string =>
+    `| \`${row.flags}\` | ${cell(row.description)} | ${cell(row.default ?? '')} |`;
+  const table = (some: readonly OptionRow[]): string =>
+    ['| flag | meaning | default |', '| --- | --- | --- |', ...some.map(line)].join('\n');
+  if (own.length <= LONG) return table(own);
+  // A long table is told by the headings of the help.
+  const groups = Map.groupBy(own, (row) => row.group);
+  return [...groups].map(([group, some]) => `_${group.replace(/:$/, '')}_\n\n${table(some)}`).join('\n\n');
 }
 
 const before = readFileSync(readme, 'utf8');

@@ -1,0 +1,54 @@
+/** One line of the product's surface: flags of a command, spelled as users type them. */
+export type SurfaceRow = { command: string; flags: string };
+
+/** kubectl's connection flags, which every command that talks to a cluster takes. */
+const CONNECTION = [
+  '--as --as-group --as-uid --as-user-extra --cache-dir --certificate-authority --client-certificate --client-key',
+  '--cluster --context --disable-compression --insecure-skip-tls-verify --kubeconfig -n --namespace --request-timeout',
+  '-s --server --tls-server-name --token --user',
+].join(' ');
+
+/** What is captured and what ends it: of a capture in a cluster and of one on this machine. */
+const CAPTURE = [
+  '--duration --max-size --packet-count --file-count --include-filter --exclude-filter --pcap-filter --tcpdump-filter',
+  '--source-ips --destination-ips --interfaces --packet-size --no-promiscuous --packet-buffered --immediate-mode',
+  '--no-resolve-dns --no-resolve-port --verbosity --timestamp-format --print-data --print-link-header --quiet-output',
+  '--absolute-seq --dont-verify-checksum --include-metadata --name',
+].join(' ');
+
+const S3 =
+  '--s3-bucket --s3-region --s3-endpoint --s3-path --s3-access-key-id --s3-secret-access-key --s3-session-token';
+
+/** Every flag that scripts and people may rely on. */
+export const surface: readonly SurfaceRow[] = [
+  {
+    command: 'capture create',
+    flags: '--node-selectors --node-names --pod-selectors --namespace-selectors --pod-names -A --all-namespaces',
+  },
+  { command: 'capture create', flags: CAPTURE },
+  {
+    command: 'capture create',
+    flags: `--host-path --host-path-base-dir --pvc --blob-upload --blob-secret --s3-secret ${S3}`,
+  },
+  {
+    command: 'capture create',
+    flags:
+      '--job-num-limit --no-wait --wait --timeout --cleanup-after-upload --debug --image --image-pull-policy --image-pull-secret',
+  },
+  {
+    command: 'capture create',
+    flags: '--service-account --priority-class --cpu-limit --memory-limit --ttl -f --filename --dry-run -o --output',
+  },
+  { command: 'capture list', flags: '-A --all-namespaces -o --output --watch --no-headers --show-labels --sort-by' },
+  { command: 'capture status', flags: '--name -o --output' },
+  { command: 'capture stop', flags: '--name --timeout' },
+  { command: 'capture delete', flags: '--name --all --timeout' },
+  { command: 'capture download', flags: `--name --all -A -o --output --blob-url ${S3}` },
+  { command: 'capture local', flags: `${CAPTURE} -o --output` },
+  { command: 'version', flags: '--client -o --output' },
+  ...['create', 'list', 'status', 'stop', 'delete', 'download'].map((verb) => ({
+    command: `capture ${verb}`,
+    flags: CONNECTION,
+  })),
+  { command: 'version', flags: CONNECTION },
+];
