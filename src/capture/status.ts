@@ -185,7 +185,11 @@ export function resultProblem(result: WorkloadResult): string {
   const causes = errors.filter((text) => !failed.some((to) => to.error === text));
   // Where nothing was captured, there was nothing to save: the cause tells all.
   const undelivered = result.packets === 0 && causes.length > 0 ? [] : failed;
-  const places = undelivered.map((to) => `not saved to ${to.location}: ${to.error ?? 'no reason told'}`);
+  const places = undelivered.map(({ location, error = 'no reason told' }) => {
+    // Most reasons begin with the place, too.
+    const beginning = `cannot write ${location}: `;
+    return `not saved to ${location}: ${error.startsWith(beginning) ? error.slice(beginning.length) : error}`;
+  });
   const kept = result.rescued === undefined ? [] : [`kept on ${result.node}: ${result.rescued}`];
   return [...new Set([...causes, ...places, ...kept])].join('; ') || 'the workload failed without telling why';
 }

@@ -52,8 +52,8 @@ export const destinationRows: readonly OptionRow[] = [
   {
     group: GROUPS.where,
     flags: '--blob-upload <url>',
-    description: 'SAS URL of an Azure Blob container; goes into a Secret',
-    default: 'RETINA_BLOB_SAS_URL',
+    description:
+      'SAS URL of an Azure Blob container, or its URL alone where RETINA_BLOB_SAS_URL has the SAS; goes into a Secret',
   },
   {
     group: GROUPS.where,

@@ -68,10 +68,11 @@ async function bundleAndDeliver(spec: WorkloadSpec, captured: Captured, deliveri
   for (const { ok, location, error } of delivered.deliveries)
     options.log(ok ? `saved ${location}` : `failed: ${error}`);
   const onNode = delivered.deliveries.some(({ kind, ok }) => ok && kind === 'host-path');
-  if (onNode || !captured.worthKeeping || delivered.deliveries.every(({ ok }) => ok)) return delivered;
+  if (onNode || delivered.deliveries.every(({ ok }) => ok)) return delivered;
   const kept = await keepOnNode(spec, delivered, bundle());
   if (kept.rescued !== undefined) options.log(`kept on the node: ${kept.rescued}`);
-  return kept.sent === null ? { ...kept, errors: [...kept.errors, await rescue(scratch)] } : kept;
+  if (kept.sent !== null || !captured.worthKeeping) return kept;
+  return { ...kept, errors: [...kept.errors, await rescue(scratch)] };
 }
 
 /** Where a destination did not take the tarball, it is made once more, byte for byte the same, on the node. */

@@ -6,7 +6,9 @@ import { after, before, describe, test } from 'node:test';
 import { type Ran, retina, retinaOk } from './support/cli.ts';
 import { filesOn, kubectl, NODES, namespace, objects, onNode, until } from './support/cluster.ts';
 import { packetsIn, sha256, unpack } from './support/judge.ts';
+import { assertNoScratch, isTarball } from './support/leavings.ts';
 import { blobServer, S3_KEYS, s3Server } from './support/stores.ts';
+import { startTraffic } from './support/traffic.ts';
 import { inVolume, makeSecrets, makeVolumes, removeVolumes } from './support/volumes.ts';
 
 const NS = 'e2e-stores';
@@ -16,6 +18,8 @@ const s3 = s3Server(17070);
 const blob = blobServer(17100);
 
 const S3 = ['--s3-bucket', 'evidence', '--s3-endpoint', s3.url];
+/** No packet has this port. */
+const NONE = ['--pcap-filter', 'tcp port 1'];
 const KEYS = { AWS_ACCESS_KEY_ID: S3_KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: S3_KEYS.secretAccessKey };
 
 /** Captures for a second and waits. */
@@ -33,16 +37,6 @@ async function captureOk(name: string, flags: readonly string[], env: Record<str
 const mine = (names: readonly string[], capture: string): string[] =>
   names.filter((name) => name.includes(`${capture}-node`));
 const rescued = (capture: string): string[] => NODES.flatMap((node) => mine(filesOn(node, RESCUED), capture));
-const isTarball = (name: string): boolean => name.endsWith('.tar.gz');
-
-/** Nothing may be left in the place of packets that are under way. */
-function assertNoScratch(): void {
-  for (const node of NODES)
-    assert.deepEqual(
-      filesOn(node, '/var/lib/retina').filter((name) => name !== 'rescued'),
-      [],
-    );
-}
 
 async function prepare(): Promise<void> {
   await Promise.all([s3.start(), blob.start()]);
@@ -60,7 +54,7 @@ describe('destinations beside the host path', () => {
   let clean: () => Promise<void>;
   before(async () => {
     clean = await namespace(NS);
-    await prepare();
+    await Promise.all([prepare(), startTraffic(NS)]);
   });
   after(async () => {
     await retina(['capture', 'delete', '--all', '-n', NS]);
@@ -202,8 +196,14 @@ describe('destinations beside the host path', () => {
       { ...KEYS, AWS_SECRET_ACCESS_KEY: 'not-the-key' },
       /SignatureDoesNotMatch/,
     ],
-    ['an unknown access key', 'no-key', () => S3, { ...KEYS, AWS_ACCESS_KEY_ID: 'AKIANOBODY' }, /InvalidAccessKeyId/],
     ['a bucket that is not there', 'no-bucket', () => ['--s3-bucket', 'nowhere', ...S3.slice(2)], KEYS, /NoSuchBucket/],
+    [
+      'an unknown access key, and no packets',
+      'silent',
+      () => [...NONE, ...S3],
+      { ...KEYS, AWS_ACCESS_KEY_ID: 'x' },
+      /InvalidAcc/,
+    ],
     ['an expired SAS', 'expired', () => ['--blob-secret', 'blob-expired'], {}, /the SAS expired at 20/],
     ['a SAS for reading', 'reading', () => ['--blob-secret', 'blob-reading'], {}, /AuthorizationPermissionMismatch/],
     [
@@ -216,9 +216,13 @@ describe('destinations beside the host path', () => {
       const ran = await capture(name, ['--node-names', 'node2', ...flags()], env);
       assert.equal(ran.code, 1, ran.stderr);
       assert.match(ran.stderr, why);
+      assert.doesNotMatch(ran.stderr, /not saved to (\S+): cannot write \1/);
       assert.match(ran.stderr, /✖ 0 of 1 tarball saved/);
       const [tarball = ''] = rescued(name).filter(isTarball);
-      assert.ok((await packetsIn(readFileSync(onNode('node2', `${RESCUED}/${tarball}`)))) > 0);
+      const kept = onNode('node2', `${RESCUED}/${tarball}`);
+      const { packets } = JSON.parse(readFileSync(kept.replace('.tar.gz', '.json'), 'utf8'));
+      assert.equal(await packetsIn(readFileSync(kept)), packets);
+      assert.equal(packets > 0, name !== 'silent');
       assert.ok(ran.stderr.includes(`${RESCUED}/${tarball}`), ran.stderr);
       assert.deepEqual(mine([...(await s3.names('evidence')), ...(await blob.names('caps'))], name), []);
       assert.deepEqual(await s3.unfinished('evidence'), []);

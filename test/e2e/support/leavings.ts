@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ran, start } from './cli.ts';
@@ -48,6 +49,18 @@ export async function downloads(namespace: string): Promise<string[]> {
 export function untilNoDownloads(namespace: string, seconds = 30): Promise<void> {
   return until(`no download pod in ${namespace}`, async () => (await downloads(namespace)).length === 0, seconds);
 }
+
+/** Fails when packets of a capture that has ended still lie where they were before they were delivered. */
+export function assertNoScratch(): void {
+  for (const node of NODES)
+    assert.deepEqual(
+      filesOn(node, '/var/lib/retina').filter((name) => name.startsWith('.')),
+      [],
+    );
+}
+
+/** Whether a file's name is that of a tarball. */
+export const isTarball = (name: string): boolean => name.endsWith('.tar.gz');
 
 type Started = ReturnType<typeof start>;
 

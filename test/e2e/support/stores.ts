@@ -8,6 +8,7 @@ import {
   GetObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
+  ListPartsCommand,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
@@ -95,10 +96,15 @@ export function s3Server(port: number) {
     unfinished: async (Bucket: string) =>
       ((await client.send(new ListMultipartUploadsCommand({ Bucket }))).Uploads ?? []).map(({ Key = '' }) => Key),
     write: (Bucket: string, Key: string, Body: Buffer) => client.send(new PutObjectCommand({ Bucket, Key, Body })),
-    /** Takes an unfinished upload back, behind the back of whoever sends it. */
-    removeParts: async (Bucket: string, Key: string) => {
+    /** Takes an unfinished upload back, behind the back of whoever sends it, once so many of its parts are there. */
+    takeBack: async (Bucket: string, Key: string, parts: number) => {
       const { Uploads = [] } = await client.send(new ListMultipartUploadsCommand({ Bucket, Prefix: Key }));
-      for (const { UploadId } of Uploads) await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId }));
+      const [upload] = Uploads;
+      if (upload === undefined) return false;
+      const { Parts = [] } = await client.send(new ListPartsCommand({ Bucket, Key, UploadId: upload.UploadId }));
+      if (Parts.length < parts) return false;
+      await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId: upload.UploadId }));
+      return true;
     },
     read: async (Bucket: string, Key: string) => {
       const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
