@@ -1,6 +1,6 @@
 import type { CaptureRequest } from '../capture/request.ts';
 import { type DestinationFlags, toDestinations } from './destination-flags.ts';
-import { Problems, parseDuration, throwProblems } from './flags.ts';
+import { type Problems, parseDuration } from './flags.ts';
 import { type JobFlags, toJobSettings } from './job-flags.ts';
 import { type SettingsFlags, toSettings } from './settings-flags.ts';
 import { type TargetFlags, toTarget } from './target-flags.ts';
@@ -17,19 +17,8 @@ export type CreateFlags = SettingsFlags &
 /** What the conversion of flags needs besides them. */
 export type FlagContext = { newId: () => string; now: () => Date; env: NodeJS.ProcessEnv };
 
-/** Flags to a request: applies defaults and every rule that needs no cluster. Throws a UsageError with all problems. */
+/** Flags to a request: applies defaults and every rule that needs no cluster. It counts only if there are no problems. */
 export async function toCaptureRequest(
-  flags: CreateFlags,
-  context: FlagContext,
-): Promise<{ request: CaptureRequest; timeoutMs: number | null; warnings: readonly string[] }> {
-  const problems = new Problems();
-  const converted = await convertFlags(flags, problems, context);
-  throwProblems(problems);
-  return { ...converted, warnings: problems.warnings };
-}
-
-/** The same, where other problems are told together with those of the flags; it counts only if there are none. */
-export async function convertFlags(
   flags: CreateFlags,
   problems: Problems,
   context: FlagContext,

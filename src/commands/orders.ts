@@ -1,6 +1,6 @@
 import type { CaptureRequest } from '../capture/request.ts';
 import type { Deps } from '../deps.ts';
-import { type CreateFlags, convertFlags } from './capture-flags.ts';
+import { type CreateFlags, toCaptureRequest } from './capture-flags.ts';
 import { Problems } from './flags.ts';
 import { checkManifest } from './manifest-check.ts';
 import { type Manifest, readManifests } from './manifest-file.ts';
@@ -23,7 +23,7 @@ type Context = Pick<Deps, 'newId' | 'now' | 'env' | 'signal'>;
 /** The captures of a command line: one, or with -f as many as the file has. They count only if there are no problems. */
 export async function readOrders(typed: Typed, problems: Problems, context: Context): Promise<Order[]> {
   if (typed.filename === undefined) {
-    const converted = await convertFlags(typed, problems, context);
+    const converted = await toCaptureRequest(typed, problems, context);
     return [{ ...converted, flags: typed, namespace: typed.namespace, warnings: problems.warnings }];
   }
   const manifests = await readManifests(typed.filename, problems, context.signal);
@@ -48,7 +48,7 @@ async function readOrder(
   const checked = checkManifest(manifest, own);
   if (checked === undefined) {
     // What was typed is checked all the same, so that all is told together.
-    await convertFlags(typed, own, context);
+    await toCaptureRequest(typed, own, context);
     return { order: undefined, problems: own.found };
   }
   const tell = (path: readonly string[], text: string) => {
@@ -57,7 +57,7 @@ async function readOrder(
   const said = toManifestFlags(checked, { newId: context.newId, tell });
   const flags = mergeFlags(said.flags, typed);
   const ofFlags = new Problems();
-  const converted = await convertFlags(flags, ofFlags, context);
+  const converted = await toCaptureRequest(flags, ofFlags, context);
   const words = (text: string): string => inWordsOf(manifest, { said, typed: mergeFlags({}, typed) }, text);
   const { labels, annotations = {} } = checked.metadata ?? {};
   const notes = Object.keys(annotations).filter((key) => !key.startsWith('kubectl.kubernetes.io/'));

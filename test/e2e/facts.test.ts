@@ -35,7 +35,7 @@ describe('what the user is told', () => {
     assert.match(stderr, /warning: left out, without a node yet: pod e2e-facts\/pending\n/);
     assert.match(stderr, /warning: left out, already ended \(Succeeded\): pod e2e-facts\/ended\n/);
     assert.match(stderr, /warning: on the network of node node2, so all traffic of .*: pod e2e-facts\/host\n/);
-    assert.match(stderr, /filter on node1: ip host 10\.244\.1\.\d+ or ip6 host fd00:244:1::\w+\n/);
+    assert.match(stderr, /filter on node1: ip host (10\.244\.1\.\d+) or arp host \1 or ip6 host fd00:244:1::\w+ or /);
     const none = await retina([...all, 'app in (pending,ended)', '--name', 'none']);
     assert.equal(none.code, 1);
     assert.match(none.stderr, /^(warning: .*\n)*error: no pod is left to capture/);

@@ -1,16 +1,17 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { type CreateFlags, toCaptureRequest } from '../../../src/commands/capture-flags.ts';
+import type { CreateFlags } from '../../../src/commands/capture-flags.ts';
 import { Problems, throwProblems } from '../../../src/commands/flags.ts';
 import { captureName, captureNames } from '../../../src/commands/name-argument.ts';
 import { UsageError } from '../../../src/errors.ts';
 import { filterModel, request, START } from '../support/builders.ts';
+import { convertFlags } from '../support/convert.ts';
 
 const env = { RETINA_AGENT_IMAGE: 'registry.example/capture:v1' };
 const context = { newId: () => 'x7k2q', now: () => START, env };
 
 function convert(flags: CreateFlags, environment: NodeJS.ProcessEnv = env) {
-  return toCaptureRequest(flags, { ...context, env: environment });
+  return convertFlags(flags, { ...context, env: environment });
 }
 
 /** The lines of the refusal. */

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { dump } from 'js-yaml';
 import type { CaptureRequest } from '../../../src/capture/request.ts';
 import { type LabelSelector, type SelectorTerm, selectorTerms } from '../../../src/capture/selector.ts';
-import { type CreateFlags, toCaptureRequest } from '../../../src/commands/capture-flags.ts';
+import type { CreateFlags } from '../../../src/commands/capture-flags.ts';
 import { Problems } from '../../../src/commands/flags.ts';
 import { checkManifest } from '../../../src/commands/manifest-check.ts';
 import { FIELDS } from '../../../src/commands/manifest-fields.ts';
@@ -13,6 +13,7 @@ import { flagName, toManifestFlags } from '../../../src/commands/manifest-flags.
 import { toManifest, UNSAID } from '../../../src/commands/manifest-write.ts';
 import { GROUPS } from '../../../src/commands/option-row.ts';
 import { createRows } from '../../../src/commands/options.ts';
+import { convertFlags } from '../support/convert.ts';
 
 const context = { newId: () => 'x7k2q', now: () => new Date(0), env: {} };
 
@@ -91,7 +92,7 @@ suite('flags as a manifest', () => {
     /** What a command line means, or why it is refused: random filters may contradict one another. */
     const told = async (flags: CreateFlags): Promise<object> => {
       try {
-        const { request } = await toCaptureRequest(flags, context);
+        const { request } = await convertFlags(flags, context);
         made += 1;
         return meaning(request);
       } catch (error) {
