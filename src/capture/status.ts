@@ -53,6 +53,8 @@ export type CaptureSummary = {
   namespace: string;
   createdAt: Date;
   state: CaptureState;
+  /** Whether it is being deleted: its pods may be gone already, and what they told with them. */
+  ending: boolean;
   /** Those of its Jobs. */
   labels: Readonly<Record<string, string>>;
   /** Sorted by name. */
@@ -79,6 +81,7 @@ export function summarize(observed: Observed): CaptureSummary[] {
       namespace: metadata?.namespace ?? '',
       createdAt: new Date(Math.min(...jobs.map((job) => Date.parse(job.metadata?.creationTimestamp ?? '')))),
       state: stateOf(nodes),
+      ending: jobs.every((job) => job.metadata?.deletionTimestamp !== undefined),
       labels: Object.assign({}, ...jobs.map((job) => job.metadata?.labels)),
       nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)),
     };

@@ -91,9 +91,13 @@ async function watch(deps: Deps, cluster: Cluster, { namespace, pick, view }: Wa
   };
   await followCaptures(cluster, { namespace }, deps.signal, (all) => {
     const captures = pick(all);
-    const now = new Map(captures.map((capture) => [`${capture.namespace}/${capture.name}`, capture]));
+    const keyOf = ({ namespace: place, name }: CaptureSummary): string => `${place}/${name}`;
+    const now = new Map(
+      captures.map((capture) => [keyOf(capture), capture.ending ? (known?.get(keyOf(capture)) ?? capture) : capture]),
+    );
     if (known === undefined && captures.length === 0) deps.ui.note(`There are no captures${within(namespace)} yet.`);
-    for (const capture of captures) tell(capture);
+    // Of one that is being deleted, what was told last still holds, until it is gone.
+    for (const capture of captures) if (!capture.ending) tell(capture);
     for (const [key, capture] of known ?? []) if (!now.has(key)) tell({ ...capture, state: 'Deleted' });
     known = now;
     return false;

@@ -68,7 +68,7 @@ describe('manifests and dry runs', () => {
     const path = file('one.yaml', manifest('one', { duration: '10m', packetSize: 96 }));
     const ran = await create('-f', path, '--node-names', 'node1', '--duration', '2s', '--wait');
     assert.equal(ran.code, 0, ran.stderr);
-    assert.match(ran.stderr, /Capture one in namespace e2e-manifest: 1 node, for 2 s/);
+    assert.match(ran.stderr, /Capture one in namespace e2e-manifest: 1 whole node, for 2 s/);
     const [line, ...more] = ran.stdout.trim().split('\n');
     assert.deepEqual(more, []);
     const [, tarball = ''] = /(\S+\.tar\.gz)/.exec(line ?? '') ?? [];

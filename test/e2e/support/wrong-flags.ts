@@ -176,7 +176,7 @@ const createRows: readonly Row[] = [
     'four problems at once',
     ['--duration', '5', '--name', 'A', '--host-path', '/', '--pod-selectors', '(('],
     /4 problems, nothing was created/,
-    /--duration: .*--name: .*--host-path: /s,
+    /--name: .*--duration: .*--host-path: /s,
   ],
 ];
 
