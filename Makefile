@@ -6,8 +6,8 @@ MAKEFLAGS += --no-print-directory
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export RETINA_AGENT_IMAGE ?= localhost/kubectl-retina/capture:dev
 
-.PHONY: help demo demo-local test test-unit test-contract test-local test-e2e build image cluster-up cluster-down \
-  lint format bench deps clean deps-local image-load pcap-filter stores
+.PHONY: help demo demo-local test test-unit test-contract test-local test-e2e test-release release build image cluster-up cluster-down \
+  lint format bench deps clean deps-local deps-release image-load pcap-filter stores
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -33,8 +33,14 @@ test-local: deps-local ## tests with the real tcpdump of this machine (needs roo
 test-e2e: deps ## tests in the real cluster (needs root)
 	@node scripts/test.ts e2e
 
+test-release: deps ## tests of a release: makes it twice, and installs it with Krew if that is in PATH (needs root)
+	@node scripts/test.ts release
+
 build: deps-local ## dist/kubectl-retina, the program as one file
 	@node scripts/build.ts
+
+release: deps-local deps-release ## dist/release: archives for six platforms, checksums, Krew's manifest (needs root)
+	@node scripts/release.ts
 
 image: deps build ## dist/capture-image.tar, the image that captures on the nodes
 	@scripts/image
@@ -65,6 +71,9 @@ deps: ## installs what is missing: Debian and npm packages
 
 clean: ## removes what was built here (not the caches in ~/.cache)
 	@rm -rf dist
+
+deps-release:
+	@scripts/deps --release
 
 deps-local:
 	@scripts/deps --local

@@ -14,8 +14,9 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { packBinary, stripNode, tryBinary, warmCaches } from './build/binary.ts';
+import { packBinary, tryBinary, warmCaches } from './build/binary.ts';
 import { bundle } from './build/bundle.ts';
+import { stripNode } from './build/strip.ts';
 import { type Target, targets } from './build/targets.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -31,7 +32,7 @@ function say(text: string): void {
 /** A hash of everything that the binary is made of. */
 function hashInputs(target: Target): string {
   const hash = createHash('sha256').update(JSON.stringify(target));
-  const patterns = ['src/**/*', 'package.json', 'package-lock.json', 'scripts/build.ts', 'scripts/build/*'];
+  const patterns = ['src/**/*', 'package.json', 'package-lock.json', 'scripts/build.ts', 'scripts/build/**/*'];
   const files = globSync(patterns, { cwd: root }).filter((file) => statSync(join(root, file)).isFile());
   for (const file of files.sort()) hash.update(`\0${file}\0`).update(readFileSync(join(root, file)));
   return hash.digest('hex');
@@ -75,7 +76,7 @@ async function buildIn(work: string, target: Target, output: string): Promise<vo
     () => writeChunks(chunks),
     (sizes) => `${sizes.length} chunks, ${inMegabytes(sum(sizes))}`,
   );
-  const source = join(root, target.node);
+  const source = resolve(root, target.node);
   const node = await timed(
     'strip Node',
     () => stripNode(source, target, work),
@@ -83,12 +84,13 @@ async function buildIn(work: string, target: Target, output: string): Promise<vo
   );
   const warm = () => warmCaches(node, target, chunks, scripts);
   await timed('warm up', warm, (count) => `${count} code caches`);
-  const pack = () => packBinary(node, target, { work, chunks, scripts, output });
+  const pack = () =>
+    packBinary(node, target, { work, chunks, scripts, output, hostNode: resolve(root, target.hostNode) });
   await timed('pack', pack, () => megabytes(output));
-  if (target.runner?.length === 0)
+  if (target.runner)
     await timed(
       'try',
-      () => tryBinary(output),
+      () => tryBinary(output, target),
       (text) => text.split('\n')[0] ?? '',
     );
 }

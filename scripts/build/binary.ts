@@ -1,9 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { log } from '@yao-pkg/pkg/lib-es5/log.js';
 import pkg from '@yao-pkg/pkg/lib-es5/sea.js';
-import type { Target } from './targets.ts';
+import { signMachO } from './mach-o.ts';
+import { runProgram } from './run.ts';
+import { cacheHome, type Target } from './targets.ts';
 
 /**
  * Runs before the caches are taken. None needs a network or a cluster: the ones that ask a cluster are refused by this
@@ -27,63 +28,49 @@ users: [{name: none, user: {token: none}}]
 contexts: [{name: none, context: {cluster: none, user: none}}]
 `;
 
-/** Node without its symbols, which are a fifth of it; as it is if there is no `strip`, or if that breaks it. */
-export function stripNode(source: string, target: Target, work: string): string {
-  const stripped = join(work, `node-${target.name}`);
-  const done = spawnSync('strip', ['--strip-all', '-o', stripped, source]).status === 0;
-  const check = done && target.runner ? runNode(stripped, target, ['--version']).stdout.trim() : '';
-  if (check === `v${target.nodeVersion}`) return stripped;
-  copyFileSync(source, stripped);
-  chmodSync(stripped, 0o755);
-  const found = runNode(stripped, target, ['--version']).stdout.trim();
-  if (target.runner && found !== `v${target.nodeVersion}`)
-    throw new Error(`${source} is Node ${found}, expected ${target.nodeVersion}: run make deps`);
-  return stripped;
-}
-
 /** Runs the program from its chunks, which leaves their code caches beside them. Returns the number of caches. */
 export function warmCaches(node: string, target: Target, chunks: string, scripts: string): number {
   if (!target.runner) return 0;
   const home = join(chunks, '..', `home-${target.name}`);
   mkdirSync(home, { recursive: true });
   writeFileSync(join(home, 'kubeconfig'), kubeconfig);
-  const env = { PATH: process.env.PATH, HOME: home, KUBECONFIG: join(home, 'kubeconfig') };
+  const env = { PATH: process.env.PATH, HOME: home, KUBECONFIG: join(home, 'kubeconfig'), XDG_CACHE_HOME: cacheHome };
   for (const args of warmUps)
-    runNode(node, target, ['--random-seed=1', join(scripts, 'warm.cjs'), chunks, ...args], env);
-  return readdirSync(chunks).filter((file) => file.endsWith('.cache')).length;
-}
-
-function runNode(node: string, target: Target, args: readonly string[], env: NodeJS.ProcessEnv = process.env) {
-  const [command, ...rest] = [...(target.runner ?? []), node, ...args];
-  return spawnSync(command ?? node, rest, {
-    env,
-    encoding: 'utf8',
-    timeout: 30_000,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+    runProgram(node, target, ['--random-seed=1', join(scripts, 'warm.cjs'), chunks, ...args], env);
+  const count = readdirSync(chunks).filter((file) => file.endsWith('.cache')).length;
+  if (count === 0) throw new Error(`no run of the program for ${target.name} left a code cache`);
+  return count;
 }
 
 /** Puts the chunks and their caches into a copy of Node. `work` is a temporary folder. */
 export async function packBinary(node: string, target: Target, options: PackOptions): Promise<void> {
   seedPkgCache(node, target, options.work);
-  const assets = readdirSync(options.chunks).map((file) => [file, join(options.chunks, file)]);
+  if (target.hostNode !== target.node)
+    seedPkgCache(options.hostNode, { ...target, platform: 'linux', arch: 'x64' }, options.work);
+  const assets = readdirSync(options.chunks)
+    .sort()
+    .map((file) => [file, join(options.chunks, file)]);
   const seaConfig = {
+    // This name stays in the binary: not one of this machine's. pkg works in a folder of TMPDIR.
+    main: '../loader.cjs',
     disableExperimentalSEAWarning: true,
     useSnapshot: false,
     useCodeCache: false, // it would warn on a machine that rejects it; ours are silent
     execArgvExtension: 'none', // or Node would obey the user's NODE_OPTIONS
     assets: Object.fromEntries(assets),
   };
+  copyFileSync(join(options.scripts, 'loader.cjs'), join(options.work, 'loader.cjs'));
   const output = join(options.work, `binary-${target.name}`);
   const { platform, arch } = target;
   log.info = () => {}; // its warnings and errors still show
-  await withHome(join(options.work, 'home'), () =>
-    pkg.default(join(options.scripts, 'loader.cjs'), {
-      signature: true,
+  await withEnvironment({ HOME: join(options.work, 'home'), TMPDIR: options.work }, () =>
+    pkg.default(join(options.work, 'loader.cjs'), {
+      signature: false, // below: pkg would need Apple's tools
       targets: [{ platform, arch, nodeRange: `node${target.nodeVersion}`, output }],
       seaConfig,
     }),
   );
+  if (platform === 'macos') signMachO(output, 'kubectl-retina');
   chmodSync(output, 0o755);
   mkdirSync(dirname(options.output), { recursive: true });
   renameSync(output, options.output);
@@ -94,6 +81,8 @@ export interface PackOptions {
   readonly chunks: string;
   readonly scripts: string;
   readonly output: string;
+  /** This machine's Node of the target's version. */
+  readonly hostNode: string;
 }
 
 /** pkg takes Node from `$HOME/.pkg-cache/sea` if the files that mark a verified download are there: no network. */
@@ -108,18 +97,19 @@ function seedPkgCache(node: string, target: Target, work: string): void {
   for (const file of [archive, `${archive}.ok`, `${program}.ok`]) writeFileSync(file, '');
 }
 
-async function withHome(home: string, action: () => Promise<void>): Promise<void> {
-  const before = process.env.HOME;
-  process.env.HOME = home;
+async function withEnvironment(changes: NodeJS.ProcessEnv, action: () => Promise<void>): Promise<void> {
+  const before = { ...process.env };
+  Object.assign(process.env, changes);
   try {
     await action();
   } finally {
-    if (before === undefined) delete process.env.HOME;
-    else process.env.HOME = before;
+    process.env = before;
   }
 }
 
 /** The binary's own answer to `version --client`; throws if it does not start. */
-export function tryBinary(binary: string): string {
-  return execFileSync(binary, ['version', '--client'], { encoding: 'utf8', timeout: 30_000 }).trim();
+export function tryBinary(binary: string, target: Target): string {
+  const { status, stdout, stderr } = runProgram(binary, target, ['version', '--client']);
+  if (status !== 0) throw new Error(`${binary} version --client: ${stderr || `status ${status}`}`);
+  return stdout.trim();
 }

@@ -1,0 +1,45 @@
+import { dump } from 'js-yaml';
+import type { Archive } from './archive.ts';
+
+const shortDescription = 'Capture packets on nodes and pods';
+
+const description = `Captures network packets across a cluster: one command starts a Job on each
+node that matters, and leaves one verified tarball per node (pcap files, and
+what the network of the node was like) where you want it: on this machine, on
+the nodes, in a volume, in S3 or in Azure Blob Storage.
+`;
+
+const caveats = `The user needs rights to create Jobs and pods in a namespace that admits
+host-network pods with NET_RAW and NET_ADMIN. Try: kubectl retina capture create --help
+`;
+
+/** The manifest by which Krew installs these archives from `url`, the folder that holds them. */
+export function renderKrewManifest(archives: readonly Archive[], options: KrewOptions): string {
+  const platforms = archives.map(({ os, arch, file, sha256, contents }) => ({
+    selector: { matchLabels: { os, arch } },
+    uri: `${options.url}/${file}`,
+    sha256,
+    files: contents.map((name) => ({ from: name, to: '.' })),
+    bin: os === 'windows' ? 'kubectl-retina.exe' : 'kubectl-retina',
+  }));
+  const plugin = {
+    apiVersion: 'krew.googlecontainertools.github.com/v1alpha2',
+    kind: 'Plugin',
+    metadata: { name: 'retina' },
+    spec: {
+      version: `v${options.version}`,
+      homepage: options.homepage,
+      shortDescription,
+      description,
+      caveats,
+      platforms,
+    },
+  };
+  return dump(plugin, { lineWidth: -1 }); // else it folds the texts, and a line break becomes two
+}
+
+export interface KrewOptions {
+  readonly version: string;
+  readonly homepage: string;
+  readonly url: string;
+}
