@@ -3,10 +3,11 @@ import type { CapturePlan } from '../capture/plan.ts';
 import { nearest } from '../capture/suggest.ts';
 import type { Cell, Ui } from '../deps.ts';
 import type { Job, Secret } from '../kube/cluster.ts';
-import type { Problems } from './flags.ts';
+import { Problems } from './flags.ts';
 import { toManifest } from './manifest-write.ts';
 import type { Order } from './orders.ts';
 import { dim } from './render.ts';
+import { mapTcpdumpFlags } from './tcpdump-flags.ts';
 
 const SHAPES = ['wide', 'name', 'json', 'yaml'] as const;
 const WHERE = ['none', 'client', 'server'] as const;
@@ -62,8 +63,9 @@ export async function printMade(ui: Ui, made: readonly Made[], mode: Acting): Pr
 }
 
 /** Prints the manifests that the orders amount to, as documents of one YAML file. Returns the exit code. */
-export function printManifests(ui: Ui, orders: readonly Order[]): number {
-  const written = orders.map(({ flags, namespace }) => toManifest(flags, namespace));
+export function printManifests(ui: Pick<Ui, 'print' | 'warn'>, orders: readonly Order[]): number {
+  // Flags of tcpdump in the old filter have fields of their own; what there was to say of them was said.
+  const written = orders.map(({ flags, namespace }) => toManifest(mapTcpdumpFlags(flags, new Problems()), namespace));
   for (const warning of new Set(orders.flatMap((order) => order.warnings))) ui.warn(warning);
   for (const warning of new Set(written.flatMap(({ warnings }) => warnings))) ui.warn(warning);
   ui.print(written.map(({ manifest }) => yaml(manifest)).join('\n---\n'));
