@@ -28,7 +28,7 @@ function observe(child: ChildProcess): Seen {
   return seen;
 }
 
-async function measure(megabytes: number): Promise<void> {
+async function measure(megabytes: number, kind: 'random' | 'text'): Promise<void> {
   const lab = await openLab();
   const namespace = `${basename(lab.directory)}-a`;
   const output = join(lab.directory, 'out');
@@ -45,6 +45,7 @@ async function measure(megabytes: number): Promise<void> {
       join(import.meta.dirname, 'support/flood.ts'),
       '10.99.0.2',
       `${count}`,
+      kind,
     ]);
     let peak = 0;
     child.kill('SIGINT');
@@ -56,7 +57,7 @@ async function measure(megabytes: number): Promise<void> {
     await execa('sh', ['-c', `tar -xzf ${output}/*.tar.gz -C ${output} --wildcards '*.pcap'`]);
     const baseline = await wallTime('sh', ['-c', `cd ${output} && tar -czf baseline.tgz *.pcap`]);
     say(
-      `${megabytes} MB: end to whole tarball ${((seen.savedAt - seen.endedAt) / 1000).toFixed(1)} s ` +
+      `${megabytes} MB of ${kind}: end to whole tarball ${((seen.savedAt - seen.endedAt) / 1000).toFixed(1)} s ` +
         `(tar cz of the pcap: ${(baseline / 1000).toFixed(1)} s), peak memory ${peak.toFixed(0)} MiB; sent ${count}; ${seen.facts}`,
     );
   } finally {
@@ -65,4 +66,6 @@ async function measure(megabytes: number): Promise<void> {
   }
 }
 
-for (const megabytes of [100, 1000]) await measure(megabytes);
+for (const kind of ['random', 'text'] as const) {
+  for (const megabytes of [100, 1000]) await measure(megabytes, kind);
+}

@@ -34,10 +34,10 @@ export function azureBlobUploader(target: BlobTarget, stem: string): Uploader {
     get location() {
       return locationOf(known, stem);
     },
-    open: async () => {
+    open: async (kept) => {
       const sas = await readSas(target);
       known = { ...target, container: sas.container };
-      return openUpload(await connectContainer(sas), stem);
+      return openUpload(await connectContainer(sas), stem, kept);
     },
   };
 }
@@ -54,14 +54,14 @@ export async function connectContainer(sas: SasUrl): Promise<Container> {
   return { client: new ContainerClient(sas.url, undefined, { retryOptions: RETRY }), sas };
 }
 
-function openUpload({ client, sas }: Container, stem: string): Upload {
+function openUpload({ client, sas }: Container, stem: string, kept?: number): Upload {
   const blob = client.getBlockBlobClient(tarballName(stem));
   const guarded = guard(sas, tarballName(stem));
-  const parts = cutIntoParts(MAX_BLOCKS, (part, index) => guarded(() => stage(blob, part, index)));
+  const parts = cutIntoParts(MAX_BLOCKS, (part, index) => guarded(() => stage(blob, part, index)), kept);
   return {
     write: (chunk) => parts.write(chunk),
-    commit: async () => {
-      const count = await parts.finish();
+    commit: async (head) => {
+      const count = await parts.finish(head);
       const ids = Array.from({ length: count }, (_, index) => blockId(index));
       await guarded(() =>
         blob.commitBlockList(ids, { ...limited(), blobHTTPHeaders: { blobContentType: 'application/gzip' } }),

@@ -6,6 +6,10 @@ import { ensureDirectory, syncDirectory } from './directory.ts';
 import { explainWrite } from './explain.ts';
 import type { Upload, Uploader } from './uploader.ts';
 
+/** Bytes after which what was written is brought to the disk. */
+const SYNC_BYTES = 32 << 20;
+const READ_BYTES = 1 << 20;
+
 /** A directory as this process sees it, and what users call it. */
 export type Directory = { kind: 'host-path' | 'pvc'; path: string; directory: string };
 
@@ -20,10 +24,10 @@ export function scratchName(stem: string): string {
  */
 export function directoryUploader(target: Directory, stem: string): Uploader {
   const location = posix.join(target.path, tarballName(stem));
-  return { kind: target.kind, location, open: () => openUpload(target, stem) };
+  return { kind: target.kind, location, open: (kept) => openUpload(target, stem, kept) };
 }
 
-async function openUpload(target: Directory, stem: string): Promise<Upload> {
+async function openUpload(target: Directory, stem: string, kept = 0): Promise<Upload> {
   const { directory } = target;
   const part = join(directory, scratchName(stem), 'tarball.part');
   const guarded = <T>(name: string, work: () => Promise<T>): Promise<T> =>
@@ -33,16 +37,26 @@ async function openUpload(target: Directory, stem: string): Promise<Upload> {
     });
   const name = tarballName(stem);
   const file = await guarded(name, () => create(directory, part));
-  let written = 0;
+  const syncing = syncAlong(file);
+  let written = kept;
   return {
     write: (chunk) =>
       guarded(name, async () => {
-        await writeAll(file, chunk);
+        await writeAll(file, chunk, written);
         written += chunk.length;
+        await syncing.wrote(chunk.length);
       }),
-    commit: () => guarded(name, () => publish({ file, part, final: join(directory, name), directory, written })),
+    commit: (head = new Uint8Array()) =>
+      guarded(name, async () => {
+        await writeAll(file, head, 0);
+        await syncing.settled();
+        await publish({ file, part, final: join(directory, name), directory, written });
+      }),
+    // A handle of its own: it stays valid when the file gets its final name.
+    readBack: async () => readFrom(await open(part), kept),
     putResult: (text) => guarded(resultName(stem), () => putBeside(directory, stem, text)),
     abort: async () => {
+      await syncing.settled().catch(() => undefined);
       // Each step may find its work already done: by a failed commit, or because the disk has gone.
       await file.close().catch(() => undefined);
       await unlink(part).catch(() => undefined);
@@ -58,11 +72,44 @@ async function create(directory: string, part: string): Promise<FileHandle> {
 }
 
 /** FileHandle.write may write less than asked, most likely just before the disk is full. */
-async function writeAll(file: FileHandle, chunk: Uint8Array): Promise<void> {
+async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
   for (let offset = 0; offset < chunk.length; ) {
-    const { bytesWritten } = await file.write(chunk, offset);
+    const { bytesWritten } = await file.write(chunk, offset, chunk.length - offset, position + offset);
     offset += bytesWritten;
   }
+}
+
+/** A file's bytes from an offset on, in one buffer that is filled again and again; closes the file. */
+async function* readFrom(file: FileHandle, from: number): AsyncGenerator<Buffer> {
+  const piece = Buffer.allocUnsafe(READ_BYTES);
+  try {
+    for (let at = from; ; ) {
+      const { bytesRead } = await file.read(piece, 0, READ_BYTES, at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      yield piece.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** Sees to it that bytes reach the disk while more come in: at the end, only the last of them have to be waited for. */
+function syncAlong(file: FileHandle): { wrote(bytes: number): Promise<void>; settled(): Promise<void> } {
+  let since = 0;
+  let under: Promise<void> = Promise.resolve();
+  return {
+    wrote: async (bytes) => {
+      since += bytes;
+      if (since < SYNC_BYTES) return;
+      since = 0;
+      await under;
+      under = file.datasync();
+      // Told by whoever waits for it next.
+      under.catch(() => undefined);
+    },
+    settled: () => under,
+  };
 }
 
 type Finished = { file: FileHandle; part: string; final: string; directory: string; written: number };
@@ -81,7 +128,7 @@ async function putBeside(directory: string, stem: string, text: string): Promise
   const part = join(directory, scratchName(stem), 'result.part');
   const file = await create(directory, part);
   try {
-    await writeAll(file, Buffer.from(text));
+    await writeAll(file, Buffer.from(text), 0);
     await file.sync();
   } finally {
     await file.close();

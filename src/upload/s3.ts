@@ -21,7 +21,10 @@ export function s3Uploader(target: S3Target, stem: string): Uploader {
   return {
     kind: 's3',
     location: locationOf(target, stem),
-    open: async () => openUpload(await connectS3(target, await readCredentials(target)), target, stem),
+    open: async (kept) => {
+      const connection = await connectS3(target, await readCredentials(target));
+      return openUpload(connection, target, { stem, kept });
+    },
   };
 }
 
@@ -36,7 +39,11 @@ async function readCredentials({ access }: S3Target): Promise<S3Credentials | un
   return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
 }
 
-async function openUpload({ client, explain }: S3Connection, target: S3Target, stem: string): Promise<Upload> {
+async function openUpload(
+  { client, explain }: S3Connection,
+  target: S3Target,
+  { stem, kept }: { stem: string; kept?: number | undefined },
+): Promise<Upload> {
   const sdk = await import('@aws-sdk/client-s3');
   const guarded = async <T>(name: string, request: () => Promise<T>): Promise<T> => {
     try {
@@ -47,12 +54,13 @@ async function openUpload({ client, explain }: S3Connection, target: S3Target, s
   };
   const object = { Bucket: target.bucket, Key: keyOf(target, tarballName(stem)) };
   const multipart = multipartOf(sdk, client, object);
-  const parts = cutIntoParts(MAX_PARTS, (part, index) => guarded(tarballName(stem), () => multipart.send(part, index)));
+  const send = (part: Buffer, index: number) => guarded(tarballName(stem), () => multipart.send(part, index));
+  const parts = cutIntoParts(MAX_PARTS, send, kept);
   return {
     write: (chunk) => parts.write(chunk),
-    commit: async () => {
-      const body = parts.whole();
-      if (body === undefined) await parts.finish();
+    commit: async (head) => {
+      const body = parts.whole(head);
+      if (body === undefined) await parts.finish(head);
       await guarded<unknown>(tarballName(stem), () =>
         body === undefined
           ? multipart.complete()

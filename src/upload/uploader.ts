@@ -8,8 +8,13 @@ import { s3Uploader } from './s3.ts';
 export type Upload = {
   /** Takes the next bytes; resolves when more may follow. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Makes the tarball visible under its name: only after this is it delivered, whole and on stable storage. */
-  commit(): Promise<void>;
+  /**
+   * Puts the bytes into the place kept for them and makes the tarball visible under its name: only after this is it
+   * delivered, whole and on stable storage. Must get exactly as many bytes as were kept.
+   */
+  commit(head?: Uint8Array): Promise<void>;
+  /** Before commit, where it costs no transfer: all bytes after the kept ones, as they lie there. */
+  readBack?(): Promise<AsyncIterable<Uint8Array>>;
   /** After commit: puts the result beside the tarball. */
   putResult(text: string): Promise<void>;
   /** Before commit: leaves nothing behind. Never rejects. */
@@ -21,8 +26,8 @@ export type Uploader = {
   readonly kind: DestinationSpec['kind'];
   /** Where the tarball will lie, as the user knows it; some know it only once it is open. */
   readonly location: string;
-  /** Begins an upload; rejects when the destination cannot be written. */
-  open(): Promise<Upload>;
+  /** Begins an upload, with a place kept for so many bytes at its beginning; rejects when it cannot be written. */
+  open(kept?: number): Promise<Upload>;
 };
 
 /** The uploader for a destination; `stem` is the tarball's name without its extension. */

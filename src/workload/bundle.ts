@@ -1,13 +1,24 @@
 import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
+import { deflateRawSync, gzip, gzipSync } from 'node:zlib';
 import { pMapIterable } from 'p-map';
 import { Header, Pax } from 'tar';
 
 /** Bytes of tar in one gzip member: members are compressed side by side. */
 const MEMBER_BYTES = 1 << 19;
+/** Bytes that a gzip member needs at most: stored blocks, each with 5 bytes more, and the frame. */
+const LARGEST_MEMBER = MEMBER_BYTES + (MEMBER_BYTES >> 12);
+/** Bytes that are made room for at once where a member shrinks. */
+const SHRUNK_CHUNK = 1 << 17;
 const BLOCK = 512;
+/** Places of a member that are looked at before it is compressed, and bytes looked at in each. */
+const SAMPLES = 4;
+const SAMPLE_BYTES = 4096;
+/** A sample that keeps more of its size than this is not worth the time: deflating it is ten times slower than storing. */
+const WORTHWHILE = 0.95;
+const STORED = 0;
+const FAST = 1;
 const compress = promisify(gzip);
 
 /** A file of the tarball: on disk, in memory, or made while it is read, of a size that is known. */
@@ -18,15 +29,91 @@ export type BundleEntry = { name: string } & (
 );
 
 /**
- * The entries as a gzipped tar, in constant memory. Members of a gzip file may follow one another, so several are
- * compressed at once; every gzip reader takes the result for one file.
+ * The entries as a gzipped tar, in constant memory: the first header in a member of its own, then members of equal
+ * length, so that the same entries are the same bytes however they come in.
  */
-export function streamBundle(entries: readonly BundleEntry[], now: Date): AsyncIterable<Buffer> {
+export async function* streamBundle(entries: readonly BundleEntry[], now: Date): AsyncGenerator<Buffer> {
+  const tar = packTar(entries, now);
+  const { value } = await tar.next();
+  yield storedMember(value ?? Buffer.alloc(0));
+  yield* streamMembers(tar);
+}
+
+/** The entries of a bundle, and when the capture ended. */
+export type Contents = { entries: readonly BundleEntry[]; now: Date };
+
+/** The beginning of a bundle, of a length that is announced, where it is known only after all that follows. */
+export type LateHead = {
+  bytes: number;
+  /** Called once, when all that follows has been read. */
+  head(): Promise<Buffer>;
+  /** All that follows the beginning, made once more. */
+  again(): AsyncIterable<Buffer>;
+};
+
+/** The same bundle where the first entry's bytes come in before its size and the other entries are known. */
+export function streamGrowing(
+  name: string,
+  content: AsyncIterable<Buffer>,
+  contents: Promise<Contents>,
+): { bytes: AsyncIterable<Buffer>; late: LateHead } {
+  let size = 0;
+  async function* tar(): AsyncGenerator<Buffer> {
+    for await (const piece of content) {
+      size += piece.length;
+      yield piece;
+    }
+    yield padding(size);
+    const { entries, now } = await contents;
+    yield* packTar(entries.slice(1), now);
+  }
+  async function* again(): AsyncGenerator<Buffer> {
+    const { entries, now } = await contents;
+    const members = streamBundle(entries, now);
+    await members.next();
+    yield* members;
+  }
+  const head = async (): Promise<Buffer> => storedMember(headerOf(name, size, (await contents).now));
+  const bytes = storedMember(headerOf(name, 0, new Date(0))).length;
+  return { bytes: streamMembers(tar()), late: { bytes, head, again } };
+}
+
+/**
+ * Pieces of a tar as gzip members. Members of a gzip file may follow one another, so several are compressed at once; every
+ * gzip reader takes the result for one file.
+ */
+function streamMembers(tar: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
   const concurrency = Math.max(2, Math.min(4, availableParallelism()));
-  // One round trip to the thread pool for each member: the default chunk of 16 KiB needs 64.
-  const member = (tar: Buffer): Promise<Buffer> =>
-    compress(tar, { level: 1, chunkSize: MEMBER_BYTES + (MEMBER_BYTES >> 4) });
-  return pMapIterable(regroup(packTar(entries, now)), member, { concurrency, backpressure: concurrency + 1 });
+  // Used again and again: the collector would let garbage of 64 MB gather before it looks.
+  const free: Buffer[] = [];
+  const member = async (piece: Buffer): Promise<Buffer> => {
+    const packed = await deflated(piece);
+    if (piece.length === MEMBER_BYTES) free.push(piece);
+    return packed;
+  };
+  return pMapIterable(regroup(tar, free), member, { concurrency, backpressure: concurrency + 1 });
+}
+
+/** A member whose length depends on nothing but that of its content. */
+function storedMember(tar: Buffer): Buffer {
+  return gzipSync(tar, { level: STORED });
+}
+
+/** Few round trips to the thread pool for each member: the default chunk of 16 KiB needs 64. */
+async function deflated(tar: Buffer): Promise<Buffer> {
+  if (!shrinks(tar)) return compress(tar, { level: STORED, chunkSize: LARGEST_MEMBER });
+  const member = await compress(tar, { level: FAST, chunkSize: SHRUNK_CHUNK });
+  // A part of a larger buffer keeps all of it: what waits for its destination would take many times its size.
+  return member.length < SHRUNK_CHUNK ? Buffer.from(member) : member;
+}
+
+/** Whether a few samples of a member shrink; packets of TLS or video do not. */
+function shrinks(tar: Buffer): boolean {
+  if (tar.length < SAMPLES * SAMPLE_BYTES) return true;
+  const step = Math.floor((tar.length - SAMPLE_BYTES) / (SAMPLES - 1));
+  const places = Array.from({ length: SAMPLES }, (_, index) => index * step);
+  const sample = Buffer.concat(places.map((at) => tar.subarray(at, at + SAMPLE_BYTES)));
+  return deflateRawSync(sample, { level: FAST }).length < sample.length * WORTHWHILE;
 }
 
 async function* packTar(entries: readonly BundleEntry[], now: Date): AsyncGenerator<Buffer> {
@@ -51,8 +138,10 @@ async function* packFile(name: string, path: string, now: Date): AsyncGenerator<
   try {
     const { size } = await file.stat();
     yield headerOf(name, size, now);
+    // One for all pieces: each is copied before the next is asked for.
+    const piece = Buffer.allocUnsafe(Math.min(MEMBER_BYTES, size));
     for (let offset = 0; offset < size; ) {
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(MEMBER_BYTES, size - offset)), 0);
+      const { buffer, bytesRead } = await file.read(piece, 0, Math.min(piece.length, size - offset), null);
       // The header has promised the size: a shorter file would make every later one unreadable.
       if (bytesRead === 0) throw new Error(`${name} became shorter while it was bundled`);
       yield buffer.subarray(0, bytesRead);
@@ -64,30 +153,37 @@ async function* packFile(name: string, path: string, now: Date): AsyncGenerator<
   }
 }
 
-/** The blocks before a file's bytes; long names and sizes above 8 GiB need a second header, which Pax writes. */
+/**
+ * The blocks before a file's bytes. A long name needs a second header, which Pax writes; a size above 8 GiB is written in
+ * base 256, so that the length of a header depends on the name alone.
+ */
 function headerOf(path: string, size: number, mtime: Date): Buffer {
   const facts = { path, size, mtime, mode: 0o644, type: 'File' as const };
   const header = new Header(facts);
-  const needsPax = header.encode();
+  header.encode();
   const block = header.block ?? Buffer.alloc(0);
-  return needsPax ? Buffer.concat([new Pax({ path, size }).encode(), block]) : block;
+  return new Header({ ...facts, size: 0 }).encode() ? Buffer.concat([new Pax({ path }).encode(), block]) : block;
 }
 
 function padding(size: number): Buffer {
   return Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
 }
 
-/** The same bytes in pieces of at least one member, the last one aside. */
-async function* regroup(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  let pieces: Buffer[] = [];
-  let held = 0;
+/** The same bytes in pieces of exactly one member, the last one aside; `free` are buffers that may be filled. */
+async function* regroup(source: AsyncIterable<Buffer>, free: Buffer[]): AsyncGenerator<Buffer> {
+  const empty = (): Buffer => free.pop() ?? Buffer.allocUnsafe(MEMBER_BYTES);
+  let member = empty();
+  let filled = 0;
   for await (const piece of source) {
-    pieces.push(piece);
-    held += piece.length;
-    if (held < MEMBER_BYTES) continue;
-    yield Buffer.concat(pieces);
-    pieces = [];
-    held = 0;
+    for (let taken = 0; taken < piece.length; ) {
+      const bytes = piece.copy(member, filled, taken);
+      taken += bytes;
+      filled += bytes;
+      if (filled < MEMBER_BYTES) continue;
+      yield member;
+      member = empty();
+      filled = 0;
+    }
   }
-  if (held > 0) yield Buffer.concat(pieces);
+  if (filled > 0) yield member.subarray(0, filled);
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Delivery } from '../capture/workload-spec.ts';
 import { messageOf } from '../errors.ts';
 import type { Upload, Uploader } from '../upload/uploader.ts';
+import type { LateHead } from './bundle.ts';
 
 /** Bytes and SHA-256 (hex) of what was sent. */
 export type Sent = { bytes: number; sha256: string };
@@ -20,13 +21,16 @@ export type Delivered = {
 type Branch = { uploader: Uploader; upload: Upload | null; error: string | undefined };
 
 /** Sends the same bytes to every destination. One that fails does not stop the others; never rejects. */
-export async function deliver(source: AsyncIterable<Uint8Array>, uploaders: readonly Uploader[]): Promise<Delivered> {
+export async function deliver(
+  source: AsyncIterable<Uint8Array>,
+  uploaders: readonly Uploader[],
+  late?: LateHead,
+): Promise<Delivered> {
   const branches: Branch[] = uploaders.map((uploader) => ({ uploader, upload: null, error: undefined }));
   await forEach(branches, async (branch) => {
-    branch.upload = await branch.uploader.open();
+    branch.upload = await branch.uploader.open(late?.bytes);
   });
-  const sent = await send(source, branches);
-  await forEach(branches, async (branch) => branch.upload?.commit());
+  const sent = late === undefined ? await sendInOrder(source, branches) : await sendHeadLast(source, branches, late);
   const deliveries = branches.map(({ uploader, upload, error }): Delivery => {
     const { kind, location } = uploader;
     return upload === null
@@ -44,23 +48,82 @@ export async function deliver(source: AsyncIterable<Uint8Array>, uploaders: read
   };
 }
 
-/** Pumps the source into every open upload, at the pace of the slowest; null when the source failed. */
-async function send(source: AsyncIterable<Uint8Array>, branches: readonly Branch[]): Promise<Sent | null> {
+async function sendInOrder(source: AsyncIterable<Uint8Array>, branches: readonly Branch[]): Promise<Sent | null> {
   const hash = createHash('sha256');
+  const bytes = await send(source, branches, (chunk) => hash.update(chunk));
+  if (bytes === null) return null;
+  await commit(branches);
+  return { bytes, sha256: hash.digest('hex') };
+}
+
+/** A hash goes from the beginning to the end: it can only begin when all else is sent, so the bytes are read once more. */
+async function sendHeadLast(
+  source: AsyncIterable<Uint8Array>,
+  branches: readonly Branch[],
+  late: LateHead,
+): Promise<Sent | null> {
+  const bytes = await send(source, branches);
+  if (bytes === null) return null;
+  try {
+    const head = await late.head();
+    if (head.length !== late.bytes) throw new Error(`${late.bytes} bytes were kept for a header of ${head.length}`);
+    const [sha256] = await Promise.all([hashAgain(head, bytes, branches, late), commit(branches, head)]);
+    return { bytes: head.length + bytes, sha256 };
+  } catch (error) {
+    await refuse(branches, error);
+    return null;
+  }
+}
+
+function commit(branches: readonly Branch[], head?: Buffer): Promise<void> {
+  return forEach(branches, async (branch) => branch.upload?.commit(head));
+}
+
+/** Pumps the source into every open upload, at the pace of the slowest; null when the source failed. */
+async function send(
+  source: AsyncIterable<Uint8Array>,
+  branches: readonly Branch[],
+  seen?: (chunk: Uint8Array) => void,
+): Promise<number | null> {
   let bytes = 0;
   try {
     for await (const chunk of source) {
       if (branches.every(({ upload }) => upload === null)) return null;
       const written = forEach(branches, async (branch) => branch.upload?.write(chunk));
-      hash.update(chunk);
+      seen?.(chunk);
       bytes += chunk.length;
       await written;
     }
-    return { bytes, sha256: hash.digest('hex') };
+    return bytes;
   } catch (error) {
-    await forEach(branches, () => Promise.reject(new Error(`the tarball could not be built: ${messageOf(error)}`)));
+    await refuse(branches, error);
     return null;
   }
+}
+
+function refuse(branches: readonly Branch[], error: unknown): Promise<void> {
+  return forEach(branches, () => Promise.reject(new Error(`the tarball could not be built: ${messageOf(error)}`)));
+}
+
+/** SHA-256 of the whole: of the bytes that lie at a destination, or of the same made once more. */
+async function hashAgain(head: Buffer, bytes: number, branches: readonly Branch[], late: LateHead): Promise<string> {
+  const readable = branches.find(({ upload }) => upload?.readBack !== undefined);
+  const lying = await readable?.upload?.readBack?.().catch(() => undefined);
+  for (const source of lying === undefined ? [late.again()] : [lying, late.again()]) {
+    const hash = createHash('sha256').update(head);
+    let read = 0;
+    try {
+      for await (const chunk of source) {
+        hash.update(chunk);
+        read += chunk.length;
+      }
+    } catch (error) {
+      if (source !== lying) throw error;
+      continue;
+    }
+    if (read === bytes) return hash.digest('hex');
+  }
+  throw new Error('its bytes are not the same when they are read again');
 }
 
 /** Runs a step for every branch that has not failed; where it fails, the upload is undone and the reason kept. */

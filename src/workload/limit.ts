@@ -5,7 +5,7 @@ import { errnoOf } from '../upload/explain.ts';
 import type { BundleEntry } from './bundle.ts';
 import { captureFile, pcapFile } from './capture-file.ts';
 import { type MergedPart, planMerge, streamPart } from './merge.ts';
-import { cutPcap, pcapHeader, scanPcap } from './pcap.ts';
+import { cutPcap, type PcapScan, pcapHeader, scanPcap } from './pcap.ts';
 import { BEGIN, RecordCursor, type Source } from './records.ts';
 
 /** The packets of one interface, or of several of one link type, as a pcap file that can be read from a pipe. */
@@ -44,19 +44,20 @@ export function sizesOf(paths: readonly string[]): Promise<number[]> {
 
 /**
  * Decides what is kept of the files that the tools have left, within the limits. The files of one interface stay as they
- * are, cut at a whole packet; those of several become one file, which is made while it is bundled.
+ * are, cut at a whole packet; those of several become one file, which is made while it is bundled. A single file is not
+ * read again up to where it was `scanned`.
  */
-export async function settlePcaps(written: readonly Written[], limits: Limits): Promise<Kept> {
+export async function settlePcaps(written: readonly Written[], limits: Limits, scanned?: PcapScan): Promise<Kept> {
   const [one] = written;
   if (one !== undefined && written.length === 1) {
-    return limits.fileCount === null ? settleFile(one, limits.maxBytes) : settleRing(one);
+    return limits.fileCount === null ? settleFile(one, limits.maxBytes, scanned) : settleRing(one);
   }
   return settleMerged(written, limits);
 }
 
-async function settleFile(written: Written, maxBytes: number | null): Promise<Kept> {
+async function settleFile(written: Written, maxBytes: number | null, scanned?: PcapScan): Promise<Kept> {
   const [size = 0] = await sizesOf([written.file]);
-  const found = size === 0 ? null : await cutPcap(written.file, maxBytes ?? undefined);
+  const found = size === 0 ? null : await cutPcap(written.file, maxBytes ?? undefined, scanned);
   if (found === null) {
     await removeUnusable(written.file);
     return { entries: [], packets: 0, bytes: 0, cutBy: null, streams: [] };

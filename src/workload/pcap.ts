@@ -17,6 +17,9 @@ export type PcapScan = {
   end: number;
 };
 
+/** Where a scan begins. */
+export const SCAN_BEGIN: PcapScan = { packets: 0, end: PCAP_HEADER_BYTES };
+
 /** The byte order of a pcap file's numbers from its first four bytes; undefined when it is not a pcap file. */
 export function pcapByteOrder(magic: Uint8Array): 'little' | 'big' | undefined {
   const value = Buffer.from(magic.subarray(0, 4)).toString('hex');
@@ -43,17 +46,24 @@ export async function pcapHeader(path: string): Promise<Buffer | null> {
 export async function scanPcap(path: string, limit = Number.POSITIVE_INFINITY): Promise<PcapScan | null> {
   const file = await open(path, 'r');
   try {
-    return await scan(file, limit);
+    return await scanFrom(file, limit, SCAN_BEGIN);
   } finally {
     await file.close();
   }
 }
 
-/** Cuts a pcap file at the last packet boundary within `limit` bytes; null when it has no whole pcap header. */
-export async function cutPcap(path: string, limit = Number.POSITIVE_INFINITY): Promise<PcapScan | null> {
+/**
+ * Cuts a pcap file at the last packet boundary within `limit` bytes; null when it has no whole pcap header. What was
+ * scanned before (`from`) is not read again.
+ */
+export async function cutPcap(
+  path: string,
+  limit = Number.POSITIVE_INFINITY,
+  from = SCAN_BEGIN,
+): Promise<PcapScan | null> {
   const file = await open(path, 'r+');
   try {
-    const found = await scan(file, limit);
+    const found = await scanFrom(file, limit, from);
     if (found !== null && (await file.stat()).size > found.end) await file.truncate(found.end);
     return found;
   } finally {
@@ -67,14 +77,15 @@ async function readHeader(file: FileHandle): Promise<Buffer | null> {
   return bytesRead === PCAP_HEADER_BYTES && pcapByteOrder(header) !== undefined ? header : null;
 }
 
-async function scan(file: FileHandle, limit: number): Promise<PcapScan | null> {
+/** As scanPcap, on from where an earlier scan of the same file has ended, even while the file grows. */
+export async function scanFrom(file: FileHandle, limit: number, from: PcapScan): Promise<PcapScan | null> {
   const header = await readHeader(file);
   if (header === null) return null;
   const order = pcapByteOrder(header);
   const bound = Math.min(limit, (await file.stat()).size);
   const window = Buffer.allocUnsafe(WINDOW);
   const view = new DataView(window.buffer, window.byteOffset, WINDOW);
-  const found = { packets: 0, end: PCAP_HEADER_BYTES };
+  const found = { ...from };
   for (;;) {
     const { bytesRead } = await file.read(window, 0, WINDOW, found.end);
     const before = found.end;

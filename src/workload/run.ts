@@ -7,8 +7,9 @@ import { directoryUploader } from '../upload/host-path.ts';
 import { createUploader, type Uploader } from '../upload/uploader.ts';
 import { streamBundle } from './bundle.ts';
 import { type Delivered, deliver } from './deliver.ts';
+import { deliverEarly, type EarlyDelivery, mayBeginEarly } from './early.ts';
 import { openScratch, type Scratch } from './scratch.ts';
-import { type Captured, capture, type WorkloadOptions } from './session.ts';
+import { type Captured, capture, pcapName, type WorkloadOptions } from './session.ts';
 
 /** Told by a workload that is asked for what it cannot do; tcpdump in its place would not be what was asked for. */
 const NO_PKTMON = 'this version of the capture image cannot capture with pktmon, which Windows nodes need';
@@ -31,16 +32,18 @@ export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions):
   } catch (error) {
     return failed(spec, uploaders, { at: options.now(), error: messageOf(error) });
   }
+  const early = await beginEarly(spec, { scratch, uploaders, options });
   try {
-    const captured = await capture(spec, scratch, options);
+    const captured = await capture(spec, scratch, options, early);
     if (captured.reason === 'discard') return { kind: 'discarded' };
-    const delivered = await bundleAndDeliver(spec, captured, { scratch, uploaders, options });
+    const delivered = await bundleAndDeliver(spec, captured, { scratch, uploaders, options, early });
     return { kind: 'result', result: await conclude(spec, captured, delivered) };
   } catch (error) {
     // A fault of this program is no reason to throw the packets away.
     options.log(await rescue(scratch));
     throw error;
   } finally {
+    await early?.abandon();
     await scratch.remove();
   }
 }
@@ -55,16 +58,30 @@ function failed(
 /** What was delivered, and where the tarball is kept on the node if it could not be delivered. */
 type Concluded = Delivered & { rescued?: string | undefined };
 
-type Delivering = { scratch: Scratch; uploaders: readonly Uploader[]; options: WorkloadOptions };
+type Delivering = {
+  scratch: Scratch;
+  uploaders: readonly Uploader[];
+  options: WorkloadOptions;
+  early?: EarlyDelivery | undefined;
+};
+
+/** Files of several interfaces are merged, and a ring overwrites its own: only a single file is sent while it grows. */
+async function beginEarly(spec: WorkloadSpec, delivering: Delivering): Promise<EarlyDelivery | undefined> {
+  const [name, ...others] = spec.interfaces;
+  if (name === undefined || others.length > 0 || spec.fileCount !== null || !(await mayBeginEarly())) return undefined;
+  const { scratch, uploaders, options } = delivering;
+  const file = join(scratch.bundle, pcapName(spec, name));
+  return deliverEarly({ file, maxBytes: spec.maxBytes, uploaders, log: options.log });
+}
 
 /** Sends the bundle; where nobody took it, its packets are kept beside where it would have lain. */
 async function bundleAndDeliver(spec: WorkloadSpec, captured: Captured, delivering: Delivering): Promise<Concluded> {
-  const { scratch, uploaders, options } = delivering;
+  const { scratch, uploaders, options, early } = delivering;
   if (captured.reason === 'error' && !captured.worthKeeping)
     return undelivered(uploaders, 'there is nothing to deliver');
   options.log(`bundling ${captured.packets} packets into ${tarballName(spec.stem)}`);
   const bundle = (): AsyncIterable<Buffer> => streamBundle(captured.files, captured.endedAt);
-  const delivered = await deliver(bundle(), uploaders);
+  const delivered = (await early?.finish(captured)) ?? (await deliver(bundle(), uploaders));
   for (const { ok, location, error } of delivered.deliveries)
     options.log(ok ? `saved ${location}` : `failed: ${error}`);
   const onNode = delivered.deliveries.some(({ kind, ok }) => ok && kind === 'host-path');

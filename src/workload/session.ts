@@ -7,6 +7,7 @@ import type { BundleEntry } from './bundle.ts';
 import { type Kept, settlePcaps } from './limit.ts';
 import { writeListing } from './listing.ts';
 import { collectMetadata } from './metadata.ts';
+import type { PcapScan } from './pcap.ts';
 import type { Scratch } from './scratch.ts';
 import { startTcpdump, type Tcpdump } from './tcpdump.ts';
 import { type End, firstEnd, stopRequested } from './watch.ts';
@@ -25,6 +26,9 @@ export type WorkloadOptions = {
   now: () => Date;
 };
 
+/** Looks at a capture's one file while it grows. */
+export type Watcher = { scanned(): PcapScan };
+
 /** What a capture left. */
 export type Captured = {
   /** Of the tarball, packets first. */
@@ -41,10 +45,21 @@ export type Captured = {
   errors: string[];
 };
 
-type Session = { spec: WorkloadSpec; scratch: Scratch; options: WorkloadOptions; tools: Tcpdump[] };
+type Session = {
+  spec: WorkloadSpec;
+  scratch: Scratch;
+  options: WorkloadOptions;
+  tools: Tcpdump[];
+  watcher: Watcher | undefined;
+};
 
 /** Captures into the scratch directory until something ends it. Nothing of it runs on after it has settled. */
-export async function capture(spec: WorkloadSpec, scratch: Scratch, options: WorkloadOptions): Promise<Captured> {
+export async function capture(
+  spec: WorkloadSpec,
+  scratch: Scratch,
+  options: WorkloadOptions,
+  watcher?: Watcher,
+): Promise<Captured> {
   const tools = spec.interfaces.map((name) =>
     startTcpdump({
       interface: name,
@@ -52,7 +67,7 @@ export async function capture(spec: WorkloadSpec, scratch: Scratch, options: Wor
       ...spec,
     }),
   );
-  const session = { spec, scratch, options, tools };
+  const session = { spec, scratch, options, tools, watcher };
   const metadata = new AbortController();
   const facts: Promise<BundleEntry[]>[] = [];
   try {
@@ -117,11 +132,11 @@ function toolLog(tools: readonly Tcpdump[]): string {
 type Settled = Omit<Captured, 'startedAt' | 'endedAt'>;
 
 async function settle(session: Session, end: End): Promise<Settled> {
-  const { spec, scratch, tools } = session;
+  const { spec, scratch, tools, watcher } = session;
   const errors = end.error === undefined ? [] : [end.error];
   const counts = tools.map((tool) => tool.counts());
   const written = tools.map((tool) => ({ ...tool, captured: tool.counts().captured }));
-  const kept = await settlePcaps(written, spec).catch((error: unknown) => {
+  const kept = await settlePcaps(written, spec, watcher?.scanned()).catch((error: unknown) => {
     errors.push(`the packets could not be counted: ${explainErrno(error)}`);
     return null;
   });

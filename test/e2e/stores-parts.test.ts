@@ -69,6 +69,19 @@ describe('uploads of several parts', () => {
       assert.match(uploader.location, /\/long-\w+\.tar\.gz$/);
     });
 
+    test(`${what}: a beginning that is known last comes first, in one part and in several`, async () => {
+      for (const bytes of [MiB, 30 * MiB]) {
+        const stem = `late-${what}-${bytes}`;
+        const upload = await createUploader(target, stem).open(5);
+        const sent = await write(upload, bytes);
+        assert.deepEqual(await there(stem), []);
+        await upload.commit(Buffer.from('first'));
+        const got = await read(`${stem}.tar.gz`);
+        assert.deepEqual([got.length, got.toString('latin1', 0, 5)], [bytes + 5, 'first']);
+        assert.equal(createHash('sha256').update(got.subarray(5)).digest('hex'), sent);
+      }
+    });
+
     test(`${what}: an upload that is given up leaves nothing`, async () => {
       const upload = await createUploader(target, `given-up-${what}`).open();
       await write(upload, 20 * MiB);
