@@ -26,6 +26,8 @@ export const UNSAID: Partial<Record<keyof CreateFlags, string>> = {
   s3SecretAccessKey: `${USE_SECRET}, or give --s3-secret`,
   s3SessionToken: `${USE_SECRET}, or give --s3-secret`,
   packetCount: NO_FIELD,
+  minFree: NO_FIELD,
+  uploadTimeout: NO_FIELD,
   jobNumLimit: NO_FIELD,
   image: NO_FIELD,
   imagePullPolicy: NO_FIELD,

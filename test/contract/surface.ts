@@ -13,7 +13,7 @@ const CAPTURE = [
   '--duration --max-size --packet-count --file-count --include-filter --exclude-filter --pcap-filter --tcpdump-filter',
   '--source-ips --destination-ips --interfaces --packet-size --no-promiscuous --packet-buffered --immediate-mode',
   '--no-resolve-dns --no-resolve-port --verbosity --timestamp-format --print-data --print-link-header --quiet-output',
-  '--absolute-seq --dont-verify-checksum --include-metadata --name',
+  '--absolute-seq --dont-verify-checksum --include-metadata --name --min-free',
 ].join(' ');
 
 const S3 =
@@ -28,7 +28,7 @@ export const surface: readonly SurfaceRow[] = [
   { command: 'capture create', flags: CAPTURE },
   {
     command: 'capture create',
-    flags: `--host-path --host-path-base-dir --pvc --blob-upload --blob-secret --s3-secret ${S3}`,
+    flags: `--host-path --host-path-base-dir --pvc --blob-upload --blob-secret --s3-secret --upload-timeout ${S3}`,
   },
   {
     command: 'capture create',

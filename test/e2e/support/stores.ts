@@ -17,7 +17,7 @@ import { until } from './cluster.ts';
 
 /** The address of the clients' namespace: what listens there is reached by the nodes, and by nothing else. */
 export const HOST = '10.240.0.1';
-const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'retina-testcluster/stores');
+export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'retina-testcluster/stores');
 
 /** A server that runs until it is stopped; its data goes with it. */
 export type Server = { url: string; start(): Promise<void>; stop(): Promise<void>; end(): Promise<void> };
