@@ -20,6 +20,10 @@ export type S3Place = {
   readonly region: string;
   readonly endpoint: string | null;
   readonly prefix: string;
+  /** Certificates (PEM) of authorities to trust besides those that everyone does; null for none. */
+  readonly ca: string | null;
+  /** Whether requests carry a checksum wherever they can: stores older than 2025 may know none. */
+  readonly checksums: 'when_supported' | 'when_required';
 };
 
 /** Keys of S3, as typed or from the environment. Never printed. */

@@ -46,6 +46,9 @@ const destinationSpec = z.discriminatedUnion('kind', [
     /** Null for AWS itself. */
     endpoint: z.nullable(z.string()),
     prefix: z.string(),
+    /** Where the certificates of further authorities are; null for none. */
+    ca: z.nullable(mountedSecret),
+    checksums: z.enum(['when_supported', 'when_required']),
     /** Null for the pod's own identity. */
     access: z.nullable(mountedSecret),
   }),

@@ -25,6 +25,8 @@ export const UNSAID: Partial<Record<keyof CreateFlags, string>> = {
   s3AccessKeyId: `${USE_SECRET}, or give --s3-secret`,
   s3SecretAccessKey: `${USE_SECRET}, or give --s3-secret`,
   s3SessionToken: `${USE_SECRET}, or give --s3-secret`,
+  s3CaFile: NO_FIELD,
+  s3RequestChecksumCalculation: NO_FIELD,
   packetCount: NO_FIELD,
   minFree: NO_FIELD,
   uploadTimeout: NO_FIELD,

@@ -34,6 +34,19 @@ export const s3Rows: readonly OptionRow[] = [
     description: 'its session token',
     default: 'AWS_SESSION_TOKEN',
   },
+  {
+    group: GROUPS.where,
+    flags: '--s3-ca-file <file>',
+    description: 'certificates (PEM) of authorities that the store is trusted by, besides the well-known ones',
+    default: 'AWS_CA_BUNDLE',
+  },
+  {
+    group: GROUPS.where,
+    flags: '--s3-request-checksum-calculation <when>',
+    description: 'when_supported, or when_required for a store that refuses checksums: it gets Content-MD5',
+    default: 'when_supported',
+    values: ['when_supported', 'when_required'],
+  },
 ];
 
 export const destinationRows: readonly OptionRow[] = [

@@ -1,16 +1,30 @@
+import { rootCertificates } from 'node:tls';
 import type { S3Client, S3ClientConfig, S3ServiceException } from '@aws-sdk/client-s3';
 import { redact } from './credentials.ts';
 import { errnoOf } from './explain.ts';
 import { FIRST_TRIES, LateError, MAX_TRIES, type Tries } from './tries.ts';
 
 /** A bucket, and how to reach it. */
-export type S3Address = { bucket: string; region: string; endpoint: string | null; prefix: string };
+export type S3Address = {
+  bucket: string;
+  region: string;
+  endpoint: string | null;
+  prefix: string;
+  /** Certificates (PEM) of further authorities; null for none. */
+  ca: string | null;
+  checksums: 'when_supported' | 'when_required';
+};
 export type S3Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
 export type S3Connection = { client: S3Client; explain: (error: unknown) => string };
 
 /** Milliseconds without a byte in either direction: without it, a store that never answers is waited for for ever. */
 const IDLE_LIMIT = 60_000;
 const CONNECT_LIMIT = 5_000;
+/** What TLS says of a certificate whose authority is not known. */
+const UNTRUSTED = new Set([
+  ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
+]);
 
 /**
  * A client for a bucket; without credentials, the SDK finds those of the pod's own identity. Its waits between tries grow
@@ -25,7 +39,12 @@ export async function connectS3(
   const config: S3ClientConfig = {
     region: address.region,
     maxAttempts: () => Promise.resolve(tries?.answered ? MAX_TRIES : FIRST_TRIES),
-    requestHandler: { connectionTimeout: CONNECT_LIMIT, socketTimeout: IDLE_LIMIT },
+    requestHandler: {
+      connectionTimeout: CONNECT_LIMIT,
+      socketTimeout: IDLE_LIMIT,
+      ...(address.ca === null ? {} : { httpsAgent: { ca: [...rootCertificates, address.ca] } }),
+    },
+    requestChecksumCalculation: address.checksums === 'when_required' ? 'WHEN_REQUIRED' : 'WHEN_SUPPORTED',
     // Names below an address or a test server's host do not resolve.
     ...(address.endpoint === null ? {} : { endpoint: address.endpoint, forcePathStyle: true }),
     ...(credentials === undefined ? {} : { credentials }),
@@ -72,5 +91,6 @@ function explainS3(error: unknown, credentials: S3Credentials | undefined): stri
   // Several addresses were tried: each has its own reason.
   const reasons = error instanceof AggregateError ? error.errors.map(String).join('; ') : message;
   const code = errnoOf(error) ?? name;
-  return redact(`${reasons.includes(code) ? '' : `${code}: `}${reasons}${tries}`, secrets);
+  const hint = UNTRUSTED.has(code) ? '; give the certificate of its authority by --s3-ca-file' : '';
+  return redact(`${reasons.includes(code) ? '' : `${code}: `}${reasons}${tries}${hint}`, secrets);
 }

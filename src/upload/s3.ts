@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import type { CompletedPart } from '@aws-sdk/client-s3';
-import { KEY_S3_ID, KEY_S3_SECRET, KEY_S3_TOKEN, resultName, tarballName } from '../capture/names.ts';
+import { KEY_S3_CA, KEY_S3_ID, KEY_S3_SECRET, KEY_S3_TOKEN, resultName, tarballName } from '../capture/names.ts';
 import { locationOf } from '../capture/places.ts';
 import type { DestinationSpec } from '../capture/workload-spec.ts';
 import { CaptureError } from '../errors.ts';
@@ -30,7 +30,8 @@ export function s3Uploader(target: S3Target, stem: string, bounds: Bounds): Uplo
     location,
     open: async () => {
       const tries = watchTries(location, bounds);
-      const connection = await connectS3(target, await readCredentials(target), tries);
+      const ca = target.ca === null ? null : ((await readKey(target.ca.directory, KEY_S3_CA)) ?? null);
+      const connection = await connectS3({ ...target, ca }, await readCredentials(target), tries);
       return openUpload({ ...connection, tries, log: bounds.log }, target, stem);
     },
   };
@@ -61,7 +62,8 @@ async function openUpload(connection: Connection, target: S3Target, stem: string
   };
   const object = { Bucket: target.bucket, Key: keyOf(target, tarballName(stem)) };
   const made = { ...object, ContentType: 'application/gzip', Metadata: { [MARK]: randomUUID() } };
-  const multipart = multipartOf(sdk, client, made);
+  const check = checkOf(target);
+  const multipart = multipartOf(sdk, client, { made, check });
   const parts = cutIntoParts(MAX_PARTS, (part, index) =>
     guarded(tarballName(stem), (abortSignal) => multipart.send(part, index, { abortSignal })),
   );
@@ -73,7 +75,7 @@ async function openUpload(connection: Connection, target: S3Target, stem: string
       const whole = (abortSignal: AbortSignal): Promise<unknown> =>
         Body === undefined
           ? multipart.complete({ abortSignal })
-          : client.send(new sdk.PutObjectCommand({ ...made, Body }), { abortSignal });
+          : client.send(new sdk.PutObjectCommand({ ...made, ...check(Body), Body }), { abortSignal });
       try {
         await guarded<unknown>(tarballName(stem), whole);
       } catch (error) {
@@ -85,9 +87,10 @@ async function openUpload(connection: Connection, target: S3Target, stem: string
     putResult: async (text) => {
       const beside = { Bucket: target.bucket, Key: keyOf(target, resultName(stem)) };
       await guarded(resultName(stem), (abortSignal) =>
-        client.send(new sdk.PutObjectCommand({ ...beside, Body: text, ContentType: 'application/json' }), {
-          abortSignal,
-        }),
+        client.send(
+          new sdk.PutObjectCommand({ ...beside, ...check(text), Body: text, ContentType: 'application/json' }),
+          { abortSignal },
+        ),
       );
     },
     abort: async () => {
@@ -109,6 +112,14 @@ type Sdk = typeof import('@aws-sdk/client-s3');
 type Made = { Bucket: string; Key: string; ContentType: string; Metadata: Record<string, string> };
 type Limit = { abortSignal: AbortSignal };
 
+/** What a request carries so that the store can compare what it got; every store knows Content-MD5. */
+type Check = (body?: string | Buffer) => { ChecksumAlgorithm?: 'CRC32'; ContentMD5?: string };
+
+function checkOf({ checksums }: S3Target): Check {
+  if (checksums === 'when_supported') return () => ({ ChecksumAlgorithm: 'CRC32' });
+  return (body) => (body === undefined ? {} : { ContentMD5: createHash('md5').update(body).digest('base64') });
+}
+
 /** Whether this very upload has become the object; false where that cannot be told. */
 async function isThere(sdk: Sdk, client: S3Connection['client'], { Bucket, Key, Metadata }: Made): Promise<boolean> {
   const limit = { abortSignal: AbortSignal.timeout(AFTERMATH) };
@@ -117,17 +128,17 @@ async function isThere(sdk: Sdk, client: S3Connection['client'], { Bucket, Key, 
 }
 
 /** A multipart upload, begun with its first part. */
-function multipartOf(sdk: Sdk, client: S3Connection['client'], made: Made) {
+function multipartOf(sdk: Sdk, client: S3Connection['client'], { made, check }: { made: Made; check: Check }) {
   const object = { Bucket: made.Bucket, Key: made.Key };
   const done: CompletedPart[] = [];
   let beginning: Promise<string | undefined> | undefined;
   const begin = async (limit: Limit): Promise<string | undefined> =>
-    (await client.send(new sdk.CreateMultipartUploadCommand({ ...made, ChecksumAlgorithm: 'CRC32' }), limit)).UploadId;
+    (await client.send(new sdk.CreateMultipartUploadCommand({ ...made, ...check() }), limit)).UploadId;
   return {
     send: async (part: Buffer, index: number, limit: Limit): Promise<void> => {
       beginning ??= begin(limit);
       const at = { UploadId: await beginning, PartNumber: index + 1 };
-      const order = { ...object, ...at, Body: part, ChecksumAlgorithm: 'CRC32' as const };
+      const order = { ...object, ...at, Body: part, ...check(part) };
       const sent = await client.send(new sdk.UploadPartCommand(order), limit);
       done.push({ PartNumber: at.PartNumber, ETag: sent.ETag, ChecksumCRC32: sent.ChecksumCRC32 });
     },

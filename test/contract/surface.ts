@@ -17,7 +17,7 @@ const CAPTURE = [
 ].join(' ');
 
 const S3 =
-  '--s3-bucket --s3-region --s3-endpoint --s3-path --s3-access-key-id --s3-secret-access-key --s3-session-token';
+  '--s3-bucket --s3-region --s3-endpoint --s3-path --s3-access-key-id --s3-secret-access-key --s3-session-token --s3-ca-file --s3-request-checksum-calculation';
 
 /** Every flag that scripts and people may rely on. */
 export const surface: readonly SurfaceRow[] = [

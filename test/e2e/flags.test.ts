@@ -27,7 +27,7 @@ describe('flags that no other test needs', () => {
     await s3.end();
     rmSync(cache, { recursive: true });
     rmSync(onNode('node1', BASE), { recursive: true, force: true });
-    for (const name of filesOn(`node1`, RESCUED).filter((file) => file.startsWith('token-')))
+    for (const name of filesOn(`node1`, RESCUED).filter((file) => /^(token|silent)-/.test(file)))
       rmSync(onNode('node1', join(RESCUED, name)));
   });
 
@@ -55,12 +55,20 @@ describe('flags that no other test needs', () => {
 
   test('--upload-timeout: a store that takes the connection and never answers is given up in time', async () => {
     const silent = createServer().listen(17998, HOST);
-    const bounded = ['--s3-bucket', 'x', '--s3-endpoint', `http://${HOST}:17998`, '--upload-timeout', '3s', '--wait'];
-    const ran = await retina(create('token-silent', ...bounded, ...keys));
+    const bounded = [
+      '--s3-bucket',
+      'silent',
+      '--s3-endpoint',
+      `http://${HOST}:17998`,
+      '--upload-timeout',
+      '3s',
+      '--wait',
+    ];
+    const ran = await retina(create('silent', ...bounded, ...keys));
     silent.close();
     assert.equal(ran.code, 1);
     assert.match(ran.stderr, /not done 3 s after the capture's end \(--upload-timeout\)/);
-    assert.match(ran.stderr, /kept on node1: .*rescued\/token-silent-node1/);
+    assert.match(ran.stderr, /kept on node1: .*rescued\/silent-node1/);
     assert.ok(ran.seconds < 30, `it took ${ran.seconds} s`);
   });
 

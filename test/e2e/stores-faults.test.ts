@@ -31,7 +31,14 @@ describe('faults in mid-upload', { concurrency: false }, () => {
     writeFileSync(join(directory, 's3-access-key-id'), S3_KEYS.accessKeyId);
     writeFileSync(join(directory, 's3-secret-access-key'), S3_KEYS.secretAccessKey);
     writeFileSync(join(directory, 'blob-upload-url'), (await blob.sas('caps')).replace(blob.url, blobUrl));
-    const bucket = { bucket: 'evidence', region: 'us-east-1', endpoint: s3Url, prefix: '' };
+    const bucket = {
+      bucket: 'evidence',
+      region: 'us-east-1',
+      endpoint: s3Url,
+      prefix: '',
+      ca: null,
+      checksums: 'when_supported',
+    } as const;
     return { s3: { kind: 's3', ...bucket, access }, blob: { kind: 'blob', container: null, access } };
   }
 

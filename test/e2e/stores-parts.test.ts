@@ -20,6 +20,7 @@ describe('uploads of several parts', () => {
   const access = { secret: 'test', directory };
   const bucket: DestinationSpec = {
     ...{ kind: 's3', bucket: 'evidence', region: 'us-east-1', endpoint: s3.url, prefix: 'parts', access },
+    ...{ ca: null, checksums: 'when_supported' },
   };
   const container: DestinationSpec = { kind: 'blob', container: null, access };
   const places = [

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -31,9 +31,10 @@ function server(
   port: number,
   path: string,
   command: (data: string) => { argv: string[]; env?: Record<string, string> },
+  scheme: 'http' | 'https' = 'http',
 ): Server {
   const data = mkdtempSync(join(tmpdir(), 'retina-store-'));
-  const url = `http://${HOST}:${port}`;
+  const url = `${scheme}://${HOST}:${port}`;
   let child: ChildProcess | undefined;
   const stop = async (): Promise<void> => {
     const running = child;
@@ -50,7 +51,8 @@ function server(
       const answers = () =>
         fetch(url + path).then(
           () => true,
-          () => false,
+          // Whoever shows a certificate that nobody knows is there.
+          ({ cause }) => cause?.code === 'DEPTH_ZERO_SELF_SIGNED_CERT',
         );
       await until(`${program} answers on ${url}`, answers, 60);
     },
@@ -63,28 +65,44 @@ function server(
 }
 
 /** versitygw: a real S3 server, which checks signatures and checksums. */
-export function s3Server(port: number) {
-  const running = server(port, '/healthz', (data) => {
-    for (const name of ['iam', 'side', 'data']) mkdirSync(join(data, name), { recursive: true });
-    const paths = [
-      '--iam-dir',
-      `${data}/iam`,
-      '--iam-cache-disable',
-      'posix',
-      '--sidecar',
-      `${data}/side`,
-      `${data}/data`,
-    ];
-    return {
-      argv: [join(CACHE, 'bin/versitygw'), '-q', '--port', `${HOST}:${port}`, '--health', '/healthz', ...paths],
-      env: { ROOT_ACCESS_KEY: S3_KEYS.accessKeyId, ROOT_SECRET_KEY: S3_KEYS.secretAccessKey },
-    };
-  });
+export function s3Server(port: number, tls?: { certificate: string; key: string }) {
+  const running = server(
+    port,
+    '/healthz',
+    (data) => {
+      for (const name of ['iam', 'side', 'data']) mkdirSync(join(data, name), { recursive: true });
+      const secure = tls === undefined ? [] : ['--cert', tls.certificate, '--key', tls.key];
+      const paths = [
+        '--iam-dir',
+        `${data}/iam`,
+        '--iam-cache-disable',
+        'posix',
+        '--sidecar',
+        `${data}/side`,
+        `${data}/data`,
+      ];
+      return {
+        argv: [
+          join(CACHE, 'bin/versitygw'),
+          '-q',
+          '--port',
+          `${HOST}:${port}`,
+          '--health',
+          '/healthz',
+          ...secure,
+          ...paths,
+        ],
+        env: { ROOT_ACCESS_KEY: S3_KEYS.accessKeyId, ROOT_SECRET_KEY: S3_KEYS.secretAccessKey },
+      };
+    },
+    tls === undefined ? 'http' : 'https',
+  );
   const client = new S3Client({
     region: 'us-east-1',
     endpoint: running.url,
     forcePathStyle: true,
     credentials: S3_KEYS,
+    ...(tls === undefined ? {} : { requestHandler: { httpsAgent: { ca: readFileSync(tls.certificate) } } }),
   });
   return {
     ...running,
