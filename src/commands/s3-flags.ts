@@ -74,8 +74,13 @@ export function toS3Place(flags: S3Flags, problems: Problems, env: NodeJS.Proces
 }
 
 /** The certificates of `--s3-ca-file`, else of AWS_CA_BUNDLE, as they are in the file; null where none is named. */
-function toAuthorities({ s3CaFile }: S3Flags, problems: Problems, env: NodeJS.ProcessEnv): string | null {
-  const file = s3CaFile ?? (env.AWS_CA_BUNDLE || undefined);
+function toAuthorities(
+  { s3CaFile, s3Endpoint = '' }: S3Flags,
+  problems: Problems,
+  env: NodeJS.ProcessEnv,
+): string | null {
+  const ambient = s3Endpoint.trim().startsWith('http:') ? undefined : env.AWS_CA_BUNDLE || undefined;
+  const file = s3CaFile ?? ambient;
   return problems.parse(s3CaFile === undefined ? 'AWS_CA_BUNDLE' : '--s3-ca-file', file, readCertificates) ?? null;
 }
 

@@ -19,6 +19,7 @@ const RETRY = { maxTries: MAX_TRIES, retryDelayInMs: 500, maxRetryDelayInMs: 10_
 const TRY_LIMIT = 60_000;
 
 type BlobTarget = DestinationSpec & { kind: 'blob' };
+type Watched = { tries: Tries; log: Bounds['log'] };
 type Container = { client: ContainerClient; sas: SasUrl };
 
 /**
@@ -36,7 +37,7 @@ export function azureBlobUploader(target: BlobTarget, stem: string, bounds: Boun
       const sas = await readSas(target);
       known = { ...target, container: sas.container };
       const tries = watchTries(locationOf(known, stem), bounds);
-      return openUpload(await connectContainer(sas, tries), stem, tries);
+      return openUpload(await connectContainer(sas, tries), stem, { tries, log: bounds.log });
     },
   };
 }
@@ -92,7 +93,7 @@ function watchedTries(sdk: typeof import('@azure/storage-blob'), sas: SasUrl, tr
   return Object.defineProperty(factory, 'constructor', { value: { name: 'InjectorPolicyFactory' } });
 }
 
-function openUpload({ client, sas }: Container, stem: string, tries: Tries): Upload {
+function openUpload({ client, sas }: Container, stem: string, { tries, log }: Watched): Upload {
   const blob = client.getBlockBlobClient(tarballName(stem));
   const guarded = guard(sas, tarballName(stem), tries);
   const parts = cutIntoParts(MAX_BLOCKS, (part, index) => guarded((limit) => stage(blob, { part, index }, limit)));
@@ -105,10 +106,16 @@ function openUpload({ client, sas }: Container, stem: string, tries: Tries): Upl
         blob.commitBlockList(ids, { abortSignal, blobHTTPHeaders: { blobContentType: 'application/gzip' } }),
       );
     },
-    putResult: (text) => {
+    putResult: async (text, sha256) => {
+      // Known only after the commit; that it is in the result beside the blob is what counts.
+      await tries
+        .bound((abortSignal) => blob.setMetadata({ sha256 }, { abortSignal }))
+        .catch((error: unknown) =>
+          log(`${tarballName(stem)} has no SHA-256 in its metadata: ${explainAzure(error, sas)}`),
+        );
       const beside = client.getBlockBlobClient(resultName(stem));
       const blobHTTPHeaders = { blobContentType: 'application/json' };
-      return guard(
+      await guard(
         sas,
         resultName(stem),
         tries,

@@ -75,7 +75,7 @@ async function openUpload(connection: Connection, target: S3Target, stem: string
       const whole = (abortSignal: AbortSignal): Promise<unknown> =>
         Body === undefined
           ? multipart.complete({ abortSignal })
-          : client.send(new sdk.PutObjectCommand({ ...made, ...check(Body), Body }), { abortSignal });
+          : client.send(new sdk.PutObjectCommand({ ...hashed(made, Body), ...check(Body), Body }), { abortSignal });
       try {
         await guarded<unknown>(tarballName(stem), whole);
       } catch (error) {
@@ -111,6 +111,11 @@ function keyOf({ bucket, prefix }: S3Target, name: string, scheme?: 's3://'): st
 type Sdk = typeof import('@aws-sdk/client-s3');
 type Made = { Bucket: string; Key: string; ContentType: string; Metadata: Record<string, string> };
 type Limit = { abortSignal: AbortSignal };
+
+/** Of an object that is sent at once the SHA-256 is known; one in parts has it in the result beside it. */
+function hashed(made: Made, body: Buffer): Made {
+  return { ...made, Metadata: { ...made.Metadata, sha256: createHash('sha256').update(body).digest('hex') } };
+}
 
 /** What a request carries so that the store can compare what it got; every store knows Content-MD5. */
 type Check = (body?: string | Buffer) => { ChecksumAlgorithm?: 'CRC32'; ContentMD5?: string };

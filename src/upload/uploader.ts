@@ -11,8 +11,8 @@ export type Upload = {
   write(chunk: Uint8Array): Promise<void>;
   /** Makes the tarball visible under its name: only after this is it delivered, whole and on stable storage. */
   commit(): Promise<void>;
-  /** After commit: puts the result beside the tarball. */
-  putResult(text: string): Promise<void>;
+  /** After commit: puts the result beside the tarball, and its SHA-256 (hex) where the store keeps such words with it. */
+  putResult(text: string, sha256: string): Promise<void>;
   /** Before commit: leaves nothing behind. Never rejects. */
   abort(): Promise<void>;
 };

@@ -6,6 +6,7 @@ import {
   AbortMultipartUploadCommand,
   CreateBucketCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListPartsCommand,
@@ -124,6 +125,8 @@ export function s3Server(port: number, tls?: { certificate: string; key: string 
       await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId: upload.UploadId }));
       return true;
     },
+    metadata: async (Bucket: string, Key: string) =>
+      (await client.send(new HeadObjectCommand({ Bucket, Key }))).Metadata ?? {},
     read: async (Bucket: string, Key: string) => {
       const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
       return Buffer.from((await Body?.transformToByteArray()) ?? []);
@@ -158,6 +161,8 @@ export function blobServer(port: number) {
       for await (const blob of service.getContainerClient(container).listBlobsFlat()) names.push(blob.name);
       return names.sort();
     },
+    metadata: async (container: string, name: string) =>
+      (await service.getContainerClient(container).getBlobClient(name).getProperties()).metadata ?? {},
     read: (container: string, name: string) =>
       service.getContainerClient(container).getBlobClient(name).downloadToBuffer(),
   };
