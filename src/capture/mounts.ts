@@ -9,6 +9,7 @@ const PVC_MOUNT = '/output/pvc';
 const NODE_MOUNT = '/output/node';
 const BLOB_MOUNT = '/var/run/secrets/retina/blob';
 const S3_MOUNT = '/var/run/secrets/retina/s3';
+const S3_CA_MOUNT = '/var/run/secrets/retina/s3-ca';
 
 /** Where packets lie on a node while no host path was asked for; it outlives the pod, as an emptyDir would not. */
 const NODE_DIRECTORY = '/var/lib/retina';
@@ -48,8 +49,9 @@ function toSpec(destination: Destination, own: string): DestinationSpec {
     }
     case 's3': {
       const { place, access } = destination;
+      const ca = place.ca === null ? null : { secret: own, directory: S3_CA_MOUNT };
       const mounted = access.kind === 'identity' ? null : { secret: secret(access), directory: S3_MOUNT };
-      return { kind: 's3', ...place, access: mounted };
+      return { kind: 's3', ...place, ca, access: mounted };
     }
     default:
       return destination satisfies never;
@@ -69,8 +71,12 @@ function mountOf(to: DestinationSpec): Mounted[] {
     case 'pvc':
       return [mounted('pvc', to.directory, { persistentVolumeClaim: { claimName: to.claim } })];
     case 'blob':
+      return [secretMount('blob', to.access)];
     case 's3':
-      return to.access === null ? [] : [secretMount(to.kind, to.access)];
+      return [
+        ...(to.access === null ? [] : [secretMount('s3', to.access)]),
+        ...(to.ca === null ? [] : [secretMount('s3-ca', to.ca)]),
+      ];
     default:
       return to satisfies never;
   }

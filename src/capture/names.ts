@@ -23,6 +23,7 @@ export const KEY_BLOB_URL = 'blob-upload-url';
 export const KEY_S3_ID = 's3-access-key-id';
 export const KEY_S3_SECRET = 's3-secret-access-key';
 export const KEY_S3_TOKEN = 's3-session-token';
+export const KEY_S3_CA = 's3-ca.crt';
 
 const MAX_LABEL = 63;
 /** File names hold 255 bytes; this leaves room for `.tar.gz.part` and for an interface's name. */

@@ -86,7 +86,9 @@ function planNode(request: CaptureRequest, namespace: string, target: NodeTarget
     });
   }
   const destinations = destinationSpecs(request, run);
-  const spec = workloadSpec(request, { namespace, node, filter, pktmon, destinations, now: run.startedAt });
+  const { uploadTimeoutMs } = request;
+  const place = { namespace, node, filter, pktmon, destinations, uploadTimeoutMs, now: run.startedAt };
+  const spec = workloadSpec(request, place);
   const [tarball = '', ...elsewhere] = destinations.map((destination) => locationOf(destination, spec.stem));
   const job = buildJob(spec, request.job, run);
   return {
@@ -114,6 +116,7 @@ export function workloadSpec(
     filter: string;
     pktmon: PktmonFilter | null;
     destinations: readonly DestinationSpec[];
+    uploadTimeoutMs: number | null;
     now: Date;
   },
 ): WorkloadSpec {
@@ -138,6 +141,8 @@ export function workloadSpec(
     immediate: settings.immediate,
     listing: settings.listing,
     includeMetadata: settings.includeMetadata,
+    minFree: settings.minFree,
+    uploadTimeoutMs: place.uploadTimeoutMs,
     destinations: [...place.destinations],
     ...(nodePlace === undefined ? {} : { nodePlace }),
   };

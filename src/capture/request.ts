@@ -1,6 +1,7 @@
 import type { SasUrl } from './sas.ts';
 import type { LabelSelector } from './selector.ts';
 import type { TargetObject } from './target-kinds.ts';
+import type { MinFree } from './workload-spec.ts';
 
 /** A path on a node; never to be mixed up with one on this machine. */
 export type NodePath = string & { readonly __brand: 'NodePath' };
@@ -19,6 +20,10 @@ export type S3Place = {
   readonly region: string;
   readonly endpoint: string | null;
   readonly prefix: string;
+  /** Certificates (PEM) of authorities to trust besides those that everyone does; null for none. */
+  readonly ca: string | null;
+  /** Whether requests carry a checksum wherever they can: stores older than 2025 may know none. */
+  readonly checksums: 'when_supported' | 'when_required';
 };
 
 /** Keys of S3, as typed or from the environment. Never printed. */
@@ -90,6 +95,8 @@ export type CaptureSettings = {
   /** Null where no listing was asked for. */
   readonly listing: ListingOptions | null;
   readonly includeMetadata: boolean;
+  /** What must stay free on the disk that packets are written to. */
+  readonly minFree: MinFree;
 };
 
 /** How the Jobs run. */
@@ -111,6 +118,8 @@ export type JobSettings = {
 export type CaptureRequest = CaptureSettings & {
   readonly target: CaptureTarget;
   readonly destinations: readonly Destination[];
+  /** Milliseconds that uploads may take after the capture's end. */
+  readonly uploadTimeoutMs: number;
   /** Who removes the Jobs and Secrets after the upload: the client that waits for it, else the cluster; null for none. */
   readonly cleanup: 'client' | 'cluster' | null;
   readonly job: JobSettings;

@@ -1,5 +1,13 @@
 import type { Secret } from '../kube/cluster.ts';
-import { ANNOTATION_RUN, captureLabels, KEY_BLOB_URL, KEY_S3_ID, KEY_S3_SECRET, KEY_S3_TOKEN } from './names.ts';
+import {
+  ANNOTATION_RUN,
+  captureLabels,
+  KEY_BLOB_URL,
+  KEY_S3_CA,
+  KEY_S3_ID,
+  KEY_S3_SECRET,
+  KEY_S3_TOKEN,
+} from './names.ts';
 import type { Destination } from './request.ts';
 
 /** The name of a capture's own Secret: no two runs share one, so that an undo takes away its own only. */
@@ -36,9 +44,12 @@ function credentials(destination: Destination): [key: string, value: string][] {
     case 'blob':
       return destination.access.kind === 'sas' ? [[KEY_BLOB_URL, destination.access.sas.url]] : [];
     case 's3': {
-      if (destination.access.kind !== 'keys') return [];
+      const { ca } = destination.place;
+      const authorities: [string, string][] = ca === null ? [] : [[KEY_S3_CA, ca]];
+      if (destination.access.kind !== 'keys') return authorities;
       const { accessKeyId, secretAccessKey, sessionToken } = destination.access.keys;
       return [
+        ...authorities,
         [KEY_S3_ID, accessKeyId],
         [KEY_S3_SECRET, secretAccessKey],
         ...(sessionToken === undefined ? [] : [[KEY_S3_TOKEN, sessionToken] as [string, string]]),

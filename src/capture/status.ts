@@ -260,6 +260,7 @@ const STOP_WORDS: Record<StopReason, string> = {
   terminated: 'pod was ended (SIGTERM)',
   interrupted: 'stopped by Ctrl-C',
   'tool-exited': 'tcpdump ended by itself',
+  'disk-nearly-full': 'disk nearly full',
   error: 'failed',
 };
 

@@ -5,7 +5,7 @@ import * as z from 'zod/mini';
  * kubelet projects into a file; the workload writes a result into its termination message. Both are JSON with a
  * version: a workload refuses a spec that it does not know, and the client says so for a result.
  */
-export const WORKLOAD_VERSION = 2;
+export const WORKLOAD_VERSION = 3;
 
 /** A termination message holds at most 4,096 bytes; the kubelet cuts the rest off. */
 export const MAX_RESULT_BYTES = 4096;
@@ -46,6 +46,9 @@ const destinationSpec = z.discriminatedUnion('kind', [
     /** Null for AWS itself. */
     endpoint: z.nullable(z.string()),
     prefix: z.string(),
+    /** Where the certificates of further authorities are; null for none. */
+    ca: z.nullable(mountedSecret),
+    checksums: z.enum(['when_supported', 'when_required']),
     /** Null for the pod's own identity. */
     access: z.nullable(mountedSecret),
   }),
@@ -105,6 +108,10 @@ const workloadSpec = z.object({
   /** How `packets.txt` is printed; null for none. */
   listing: z.nullable(listing),
   includeMetadata: z.boolean(),
+  /** What must stay free on the disk that packets are written to: percent of it, or bytes. */
+  minFree: z.object({ amount: z.number(), unit: z.enum(['percent', 'bytes']) }),
+  /** Milliseconds that uploads may take, with all their tries, after the capture's end; null for no limit. */
+  uploadTimeoutMs: z.nullable(z.number()),
   destinations: z.array(destinationSpec),
   /** Where packets lie, and a tarball is kept, if not in a host path that was asked for. */
   nodePlace: z.optional(nodePlace),
@@ -112,7 +119,7 @@ const workloadSpec = z.object({
 
 const stopReason = z.enum([
   ...(['duration', 'max-size', 'packet-count', 'requested', 'terminated'] as const),
-  ...(['interrupted', 'tool-exited', 'error'] as const),
+  ...(['interrupted', 'tool-exited', 'disk-nearly-full', 'error'] as const),
 ]);
 
 const delivery = z.object({
@@ -148,6 +155,7 @@ export type WorkloadResult = z.infer<typeof workloadResult>;
 export type StopReason = z.infer<typeof stopReason>;
 export type PktmonFilter = z.infer<typeof pktmonFilter>;
 export type DestinationSpec = z.infer<typeof destinationSpec>;
+export type MinFree = WorkloadSpec['minFree'];
 export type NodePlace = z.infer<typeof nodePlace>;
 export type Delivery = z.infer<typeof delivery>;
 

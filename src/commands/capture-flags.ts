@@ -1,5 +1,5 @@
 import type { CaptureRequest } from '../capture/request.ts';
-import { type DestinationFlags, toDestinations } from './destination-flags.ts';
+import { type DestinationFlags, toDestinations, toUploadTimeout } from './destination-flags.ts';
 import { type Problems, parseDuration } from './flags.ts';
 import { type JobFlags, toJobSettings } from './job-flags.ts';
 import { type SettingsFlags, toSettings } from './settings-flags.ts';
@@ -29,8 +29,10 @@ export async function toCaptureRequest(
   const destinations = toDestinations(flags, problems, { ...context, durationMs });
   const job = toJobSettings(flags, problems, context.env);
   const timeoutMs = problems.parse('--timeout', flags.timeout, parseDuration);
-  const patience = settings.durationMs === null ? null : settings.durationMs + PATIENCE;
+  const uploadTimeoutMs = toUploadTimeout(flags, problems);
+  const uploading = destinations.some(({ kind }) => kind === 'blob' || kind === 's3') ? uploadTimeoutMs : 0;
+  const patience = durationMs === null ? null : durationMs + uploading + PATIENCE;
   const cleanup = flags.cleanupAfterUpload !== true ? null : flags.wait === true ? 'client' : 'cluster';
-  const request: CaptureRequest = { ...settings, target, destinations, cleanup, job };
+  const request: CaptureRequest = { ...settings, target, destinations, uploadTimeoutMs, cleanup, job };
   return { request, timeoutMs: timeoutMs ?? patience };
 }

@@ -2,6 +2,7 @@ import { GROUPS, type OptionRow } from './option-row.ts';
 
 export const DEFAULT_DURATION = '1m';
 export const DEFAULT_MAX_SIZE = '100';
+export const DEFAULT_MIN_FREE = '10%';
 export const DEFAULT_NODE_SELECTOR = 'kubernetes.io/os=linux';
 
 /** The kinds that arguments may name, in their usual spelling. */
@@ -158,6 +159,13 @@ const endRows: readonly OptionRow[] = [
     group: GROUPS.end,
     flags: '--file-count <number>',
     description: 'a ring of so many files of --max-size each: the oldest is overwritten',
+  },
+  {
+    group: GROUPS.end,
+    flags: '--min-free <size>',
+    description:
+      'end the capture when less than this is free on the disk of the packets: percent, or bytes such as 2Gi',
+    default: DEFAULT_MIN_FREE,
   },
 ];
 

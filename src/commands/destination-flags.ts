@@ -1,7 +1,7 @@
 import type { Destination, NodePath } from '../capture/request.ts';
 import { type BlobFlags, type Moment, toBlob } from './blob-flags.ts';
-import { type Problems, parseBasePath, parseNodePath, parseObjectName } from './flags.ts';
-import { DEFAULT_HOST_PATH, DEFAULT_HOST_PATH_BASE } from './run-rows.ts';
+import { type Problems, parseBasePath, parseDuration, parseNodePath, parseObjectName } from './flags.ts';
+import { DEFAULT_HOST_PATH, DEFAULT_HOST_PATH_BASE, DEFAULT_UPLOAD_TIMEOUT } from './run-rows.ts';
 import { type S3Flags, toS3 } from './s3-flags.ts';
 
 /** Where the tarballs go, as typed; unset flags are undefined. */
@@ -11,6 +11,7 @@ export type DestinationFlags = BlobFlags &
     hostPathBaseDir?: string;
     pvc?: string;
     cleanupAfterUpload?: boolean;
+    uploadTimeout?: string;
   };
 
 /** The destinations of a command line; the host path where no other is given. */
@@ -28,6 +29,15 @@ export function toDestinations(flags: DestinationFlags, problems: Problems, at: 
     problems.found.push('--cleanup-after-upload requires remote storage (--blob-upload, --s3-bucket, or --pvc)');
   }
   return [...(hostPath === undefined ? [] : [hostPath]), ...remote];
+}
+
+/** Milliseconds that uploads may take after the capture's end. */
+export function toUploadTimeout({ uploadTimeout }: DestinationFlags, problems: Problems): number {
+  const parse = (text: string): number | Error => {
+    const milliseconds = parseDuration(text);
+    return milliseconds === 0 ? new Error('0 leaves no time: give 1s or more') : milliseconds;
+  };
+  return problems.parse('--upload-timeout', uploadTimeout ?? DEFAULT_UPLOAD_TIMEOUT, parse) ?? 0;
 }
 
 function toHostPath(flags: DestinationFlags, problems: Problems): Destination {

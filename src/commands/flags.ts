@@ -136,6 +136,13 @@ export function parseQuantity(least: { text: string; value: number }): (text: st
   };
 }
 
+/** A number of bytes such as `500M` or `2Gi`. */
+export function parseBytes(text: string): number | Error {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)([kMGTPE]|[KMGTPE]i)?$/.exec(text) ?? [];
+  if (number === undefined) return new Error(`"${text}" is not a number of bytes such as 500M or 2Gi`);
+  return Math.ceil(Number(number) * (UNITS[unit] ?? 1));
+}
+
 /** The grammar of image references: lower-case path, then `:tag`, then `@digest`; a registry's host before it. */
 const IMAGE = new RegExp(
   [

@@ -29,6 +29,7 @@ export async function local(deps: Deps, flags: SettingsFlags & { output?: string
     filter: composeFilter([], settings.filter),
     pktmon: null,
     destinations: [{ kind: 'host-path', path: directory, directory }],
+    uploadTimeoutMs: null,
     now: deps.now(),
   });
   const narrowed = [{ node: 'this machine', filter: spec.filter }];

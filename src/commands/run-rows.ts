@@ -3,6 +3,7 @@ import { GROUPS, type OptionRow } from './option-row.ts';
 export const DEFAULT_HOST_PATH = '/mnt/retina/captures';
 export const DEFAULT_HOST_PATH_BASE = '/var/log/retina/captures';
 export const DEFAULT_S3_PATH = 'retina/captures';
+export const DEFAULT_UPLOAD_TIMEOUT = '10m';
 
 /** Where a store is and how to reach it: for delivery and for download. */
 export const s3Rows: readonly OptionRow[] = [
@@ -32,6 +33,19 @@ export const s3Rows: readonly OptionRow[] = [
     flags: '--s3-session-token <token>',
     description: 'its session token',
     default: 'AWS_SESSION_TOKEN',
+  },
+  {
+    group: GROUPS.where,
+    flags: '--s3-ca-file <file>',
+    description: 'certificates (PEM) of authorities that the store is trusted by, besides the well-known ones',
+    default: 'AWS_CA_BUNDLE',
+  },
+  {
+    group: GROUPS.where,
+    flags: '--s3-request-checksum-calculation <when>',
+    description: 'when_supported, or when_required for a store that refuses checksums: it gets Content-MD5',
+    default: 'when_supported',
+    values: ['when_supported', 'when_required'],
   },
 ];
 
@@ -65,6 +79,12 @@ export const destinationRows: readonly OptionRow[] = [
     group: GROUPS.where,
     flags: '--s3-secret <name>',
     description: 'a Secret that holds the keys, in place of the three above',
+  },
+  {
+    group: GROUPS.where,
+    flags: '--upload-timeout <duration>',
+    description: 'how long uploads to Blob and S3 may take, with all their tries, after the capture has ended',
+    default: DEFAULT_UPLOAD_TIMEOUT,
   },
   {
     group: GROUPS.where,
@@ -108,7 +128,11 @@ export const runRows: readonly OptionRow[] = [
   captureNameRow,
   { group: GROUPS.run, flags: '--wait', description: 'wait until the last tarball is saved', default: 'false' },
   { group: GROUPS.run, flags: '--no-wait', description: 'return when the Jobs are created', default: 'true' },
-  { ...timeoutRow, description: 'how long to --wait', default: 'the duration and 5 minutes' },
+  {
+    ...timeoutRow,
+    description: 'how long to --wait',
+    default: 'the duration, --upload-timeout where something is uploaded, and 5 minutes',
+  },
   {
     group: GROUPS.run,
     flags: '--job-num-limit <number>',

@@ -1,5 +1,7 @@
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import type { Destination, S3Keys, S3Place } from '../capture/request.ts';
-import { type Problems, parseObjectName } from './flags.ts';
+import { type Problems, parseObjectName, parseOneOf } from './flags.ts';
 import { DEFAULT_S3_PATH } from './run-rows.ts';
 
 /** A bucket and how to reach it, as typed; for delivery and for download. */
@@ -11,6 +13,8 @@ export type S3StoreFlags = {
   s3AccessKeyId?: string;
   s3SecretAccessKey?: string;
   s3SessionToken?: string;
+  s3CaFile?: string;
+  s3RequestChecksumCalculation?: string;
 };
 
 export type S3Flags = S3StoreFlags & { s3Secret?: string };
@@ -18,6 +22,8 @@ export type S3Flags = S3StoreFlags & { s3Secret?: string };
 const KEY_NAMES = ['s3AccessKeyId', 's3SecretAccessKey', 's3SessionToken'] as const;
 /** What stores that are not AWS take for a region. */
 const ANY_REGION = 'us-east-1';
+/** Bytes; a Secret holds 1 MiB. */
+const MAX_CERTIFICATES = 900_000;
 
 /** The S3 destination of a command line; undefined where none is given. */
 export function toS3(flags: S3Flags, problems: Problems, env: NodeJS.ProcessEnv): Destination | undefined {
@@ -37,9 +43,9 @@ export function toS3(flags: S3Flags, problems: Problems, env: NodeJS.ProcessEnv)
 export function toS3Place(flags: S3Flags, problems: Problems, env: NodeJS.ProcessEnv): S3Place | undefined {
   if (flags.s3Bucket === undefined) {
     const others = [
-      ...(['s3Region', 's3Endpoint', 's3Path', 's3Secret'] as const).flatMap((name) =>
-        flags[name] === undefined ? [] : [flagOf(name)],
-      ),
+      ...(
+        ['s3Region', 's3Endpoint', 's3Path', 's3Secret', 's3CaFile', 's3RequestChecksumCalculation'] as const
+      ).flatMap((name) => (flags[name] === undefined ? [] : [flagOf(name)])),
       ...keyFlags(flags),
     ];
     if (others.length > 0) problems.found.push(`${others.join(', ')}: --s3-bucket is missing`);
@@ -57,7 +63,37 @@ export function toS3Place(flags: S3Flags, problems: Problems, env: NodeJS.Proces
     region: region ?? ANY_REGION,
     endpoint: endpoint ?? null,
     prefix: problems.parse('--s3-path', flags.s3Path ?? DEFAULT_S3_PATH, parsePrefix) ?? '',
+    ca: toAuthorities(flags, problems, env),
+    checksums:
+      problems.parse(
+        '--s3-request-checksum-calculation',
+        flags.s3RequestChecksumCalculation,
+        parseOneOf('when_supported', 'when_required'),
+      ) ?? 'when_supported',
   };
+}
+
+/** The certificates of `--s3-ca-file`, else of AWS_CA_BUNDLE, as they are in the file; null where none is named. */
+function toAuthorities(
+  { s3CaFile, s3Endpoint = '' }: S3Flags,
+  problems: Problems,
+  env: NodeJS.ProcessEnv,
+): string | null {
+  const ambient = s3Endpoint.trim().startsWith('http:') ? undefined : env.AWS_CA_BUNDLE || undefined;
+  const file = s3CaFile ?? ambient;
+  return problems.parse(s3CaFile === undefined ? 'AWS_CA_BUNDLE' : '--s3-ca-file', file, readCertificates) ?? null;
+}
+
+function readCertificates(file: string): string | Error {
+  try {
+    const pem = readFileSync(file, 'utf8');
+    if (pem.length > MAX_CERTIFICATES) return new Error(`${file} is larger than ${MAX_CERTIFICATES} bytes`);
+    new X509Certificate(pem);
+    return pem;
+  } catch (error) {
+    const why = error instanceof Error && 'syscall' in error ? error.message : 'it holds no certificate in PEM';
+    return new Error(`${file} cannot be used: ${why}`);
+  }
 }
 
 /** The keys of a command line, else of the environment; undefined where there are none: an identity is used then. */

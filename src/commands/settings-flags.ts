@@ -1,8 +1,9 @@
 import { captureNameProblem } from '../capture/names.ts';
 import type { CaptureSettings } from '../capture/request.ts';
-import { DEFAULT_DURATION, DEFAULT_MAX_SIZE } from './capture-rows.ts';
+import type { MinFree } from '../capture/workload-spec.ts';
+import { DEFAULT_DURATION, DEFAULT_MAX_SIZE, DEFAULT_MIN_FREE } from './capture-rows.ts';
 import { type FilterFlags, toFilter } from './filter-flags.ts';
-import { type Problems, parseDuration, parseInteger, parseInterfaces } from './flags.ts';
+import { type Problems, parseBytes, parseDuration, parseInteger, parseInterfaces } from './flags.ts';
 import { type ListingFlags, toListing } from './listing-flags.ts';
 import { mapTcpdumpFlags } from './tcpdump-flags.ts';
 
@@ -13,6 +14,7 @@ const MAX_MEGABYTES = 10_000_000;
 /** What tcpdump can count to. */
 const MAX_PACKETS = 2 ** 31 - 1;
 const MAX_FILES = 10_000;
+const NO_MINIMUM: MinFree = { amount: 0, unit: 'bytes' };
 
 /** What is captured, as typed; unset flags are undefined. */
 export type SettingsFlags = FilterFlags &
@@ -28,6 +30,7 @@ export type SettingsFlags = FilterFlags &
     maxSize?: string;
     packetCount?: string;
     fileCount?: string;
+    minFree?: string;
   };
 
 /** The flags that a capture in a cluster and one on this machine share. */
@@ -60,7 +63,17 @@ export async function toSettings(
     immediate: flags.immediateMode ?? false,
     listing: toListing(flags, problems),
     includeMetadata: flags.includeMetadata ?? true,
+    minFree: problems.parse('--min-free', flags.minFree ?? DEFAULT_MIN_FREE, parseMinFree) ?? NO_MINIMUM,
   };
+}
+
+/** `10%` of the file system, or a number of bytes such as 2Gi; 0 for no minimum. */
+function parseMinFree(text: string): MinFree | Error {
+  const percent = /^(\d{1,2}(?:\.\d+)?)%$/.exec(text.trim())?.[1];
+  if (percent !== undefined) return { amount: Number(percent), unit: 'percent' };
+  if (text.trim().endsWith('%')) return new Error(`"${text}" is not a percentage from 0% to 99%`);
+  const amount = parseBytes(text.trim());
+  return amount instanceof Error ? amount : { amount, unit: 'bytes' };
 }
 
 /** A capture's name, or what is wrong with it. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { BlockBlobClient, ContainerClient, RestError } from '@azure/storage-blob';
+import type { BlockBlobClient, ContainerClient, Pipeline, RestError } from '@azure/storage-blob';
 import { KEY_BLOB_URL, resultName, tarballName } from '../capture/names.ts';
 import { locationOf } from '../capture/places.ts';
 import { parseSasUrl, type SasUrl } from '../capture/sas.ts';
@@ -8,26 +8,25 @@ import { CaptureError } from '../errors.ts';
 import { readOnlyKey, redact } from './credentials.ts';
 import { errnoOf } from './explain.ts';
 import { cutIntoParts } from './parts.ts';
+import { type Bounds, FIRST_TRIES, LateError, MAX_TRIES, type Tries, UNBOUNDED, watchTries } from './tries.ts';
 import type { Upload, Uploader } from './uploader.ts';
 
 /** Blocks that a blob may have. */
 const MAX_BLOCKS = 50_000;
-/**
- * The SDK waits 4 s, then 12, then 28 by default. With these, a store that is back within 20 s is not given up:
- * 0, 0.5, 1.5, 3.5, 7.5 and 10 s between the tries.
- */
-const RETRY = { maxTries: 7, retryDelayInMs: 500, maxRetryDelayInMs: 10_000 };
-/** Milliseconds for one block with all its tries: the SDK has no limit of its own for a store that does not answer. */
-const BLOCK_LIMIT = 300_000;
+/** The SDK waits 4 s, then 12, then 28 by default; with these 0, 0.5, 1.5, 3.5, 7.5 and then 10 s. */
+const RETRY = { maxTries: MAX_TRIES, retryDelayInMs: 500, maxRetryDelayInMs: 10_000 };
+/** Milliseconds for one try: the SDK's own limit is only told to the server, so that a silent one is waited for for ever. */
+const TRY_LIMIT = 60_000;
 
 type BlobTarget = DestinationSpec & { kind: 'blob' };
+type Watched = { tries: Tries; log: Bounds['log']; kept: number | undefined };
 type Container = { client: ContainerClient; sas: SasUrl };
 
 /**
  * Delivers into a container of Azure Blob. Blocks are staged while bytes come in and committed as a list at the end, so
  * a blob is there as a whole or not at all; the right to write is all that is needed.
  */
-export function azureBlobUploader(target: BlobTarget, stem: string): Uploader {
+export function azureBlobUploader(target: BlobTarget, stem: string, bounds: Bounds): Uploader {
   let known = target;
   return {
     kind: 'blob',
@@ -37,7 +36,8 @@ export function azureBlobUploader(target: BlobTarget, stem: string): Uploader {
     open: async (kept) => {
       const sas = await readSas(target);
       known = { ...target, container: sas.container };
-      return openUpload(await connectContainer(sas), stem, kept);
+      const tries = watchTries(locationOf(known, stem), bounds);
+      return openUpload(await connectContainer(sas, tries), stem, { tries, log: bounds.log, kept });
     },
   };
 }
@@ -49,38 +49,95 @@ async function readSas({ access }: BlobTarget): Promise<SasUrl> {
 }
 
 /** A client for the container of a SAS URL. */
-export async function connectContainer(sas: SasUrl): Promise<Container> {
-  const { ContainerClient } = await import('@azure/storage-blob');
-  return { client: new ContainerClient(sas.url, undefined, { retryOptions: RETRY }), sas };
+export async function connectContainer(sas: SasUrl, tries = watchTries(sas.container, UNBOUNDED)): Promise<Container> {
+  const sdk = await import('@azure/storage-blob');
+  const pipeline = sdk.newPipeline(new sdk.AnonymousCredential(), { retryOptions: RETRY });
+  pipeline.factories.push(watchedTries(sdk, sas, tries));
+  return { client: new sdk.ContainerClient(sas.url, pipeline), sas };
 }
 
-function openUpload({ client, sas }: Container, stem: string, kept?: number): Upload {
+/** A policy inside the SDK's own loop of tries: it limits each, and tells of those that fail. */
+function watchedTries(sdk: typeof import('@azure/storage-blob'), sas: SasUrl, tries: Tries): Pipeline['factories'][0] {
+  const attempts = new Map<string, number>();
+  const tell = (id: string, reason: string): number => {
+    const attempt = (attempts.get(id) ?? 0) + 1;
+    attempts.set(id, attempt);
+    tries.failed(attempt, reason);
+    return attempt;
+  };
+  const factory: Pipeline['factories'][0] = {
+    create: (next) => ({
+      sendRequest: async (request) => {
+        request.timeout = TRY_LIMIT;
+        try {
+          const response = await next.sendRequest(request);
+          tries.answer();
+          if (response.status < 400) attempts.delete(request.requestId);
+          else tell(request.requestId, response.headers.get('x-ms-error-code') ?? `HTTP ${response.status}`);
+          return response;
+        } catch (error) {
+          if (request.abortSignal?.aborted) throw error;
+          // Only a RestError is tried again.
+          const silent = (error as Error).name === 'AbortError';
+          const failure = silent
+            ? new sdk.RestError(`no answer within ${TRY_LIMIT / 1000} s`, { code: 'ETIMEDOUT' })
+            : error;
+          const attempt = tell(request.requestId, explainAzure(failure, sas));
+          if (tries.answered || attempt < FIRST_TRIES) throw failure;
+          throw new LateError(`${explainAzure(failure, sas)} (${attempt} tries)`);
+        }
+      },
+    }),
+  };
+  // By this name alone the SDK knows that a factory belongs inside its loop, and not around it.
+  return Object.defineProperty(factory, 'constructor', { value: { name: 'InjectorPolicyFactory' } });
+}
+
+function openUpload({ client, sas }: Container, stem: string, { tries, log, kept }: Watched): Upload {
   const blob = client.getBlockBlobClient(tarballName(stem));
-  const guarded = guard(sas, tarballName(stem));
-  const parts = cutIntoParts(MAX_BLOCKS, (part, index) => guarded(() => stage(blob, part, index)), kept);
+  const guarded = guard(sas, tarballName(stem), tries);
+  const send = (part: Buffer, index: number) => guarded((limit) => stage(blob, { part, index }, limit));
+  const parts = cutIntoParts(MAX_BLOCKS, send, kept);
   return {
     write: (chunk) => parts.write(chunk),
     commit: async (head) => {
       const count = await parts.finish(head);
       const ids = Array.from({ length: count }, (_, index) => blockId(index));
-      await guarded(() =>
-        blob.commitBlockList(ids, { ...limited(), blobHTTPHeaders: { blobContentType: 'application/gzip' } }),
+      await guarded((abortSignal) =>
+        blob.commitBlockList(ids, { abortSignal, blobHTTPHeaders: { blobContentType: 'application/gzip' } }),
       );
     },
-    putResult: (text) => {
+    putResult: async (text, sha256) => {
+      // Known only after the commit; that it is in the result beside the blob is what counts.
+      await tries
+        .bound((abortSignal) => blob.setMetadata({ sha256 }, { abortSignal }))
+        .catch((error: unknown) =>
+          log(`${tarballName(stem)} has no SHA-256 in its metadata: ${explainAzure(error, sas)}`),
+        );
       const beside = client.getBlockBlobClient(resultName(stem));
-      const options = { ...limited(), blobHTTPHeaders: { blobContentType: 'application/json' } };
-      return guard(sas, resultName(stem))(() => beside.upload(text, Buffer.byteLength(text), options));
+      const blobHTTPHeaders = { blobContentType: 'application/json' };
+      await guard(
+        sas,
+        resultName(stem),
+        tries,
+      )((abortSignal) => beside.upload(text, Buffer.byteLength(text), { abortSignal, blobHTTPHeaders }));
     },
     // Blocks that were never committed are invisible, and Azure drops them after a week.
-    abort: () => parts.settle(),
+    abort: async () => {
+      tries.giveUp();
+      await parts.settle();
+    },
   };
 }
 
 /** The service compares the MD5 before it takes a block. */
-async function stage(blob: BlockBlobClient, part: Buffer, index: number): Promise<void> {
+async function stage(
+  blob: BlockBlobClient,
+  { part, index }: { part: Buffer; index: number },
+  abortSignal: AbortSignal,
+): Promise<void> {
   const transactionalContentMD5 = createHash('md5').update(part).digest();
-  await blob.stageBlock(blockId(index), part, part.length, { ...limited(), transactionalContentMD5 });
+  await blob.stageBlock(blockId(index), part, part.length, { abortSignal, transactionalContentMD5 });
 }
 
 /** All ids of a blob must have one length. */
@@ -88,15 +145,15 @@ function blockId(index: number): string {
   return Buffer.from(String(index).padStart(8, '0')).toString('base64');
 }
 
-function limited(): { abortSignal: AbortSignal } {
-  return { abortSignal: AbortSignal.timeout(BLOCK_LIMIT) };
-}
-
 /** Runs a request; its failure tells what could not be written, and why, without the SAS. */
-function guard(sas: SasUrl, name: string): (request: () => Promise<unknown>) => Promise<void> {
+function guard(
+  sas: SasUrl,
+  name: string,
+  tries: Tries,
+): (request: (signal: AbortSignal) => Promise<unknown>) => Promise<void> {
   return async (request) => {
     try {
-      await request();
+      await tries.bound(request);
     } catch (error) {
       throw new CaptureError(`cannot write ${sas.container}/${name}: ${explainAzure(error, sas)}`);
     }
@@ -105,12 +162,12 @@ function guard(sas: SasUrl, name: string): (request: () => Promise<unknown>) => 
 
 /** Why Azure Blob refused, in words: its own code first. Never the SAS; so the error itself is not passed on either. */
 export function explainAzure(error: unknown, sas: SasUrl): string {
-  const { name, message, code, statusCode } = error as RestError;
-  if (name === 'AbortError') return `no answer within ${BLOCK_LIMIT / 1000} s`;
+  if (error instanceof LateError) return error.message;
+  const { message, code, statusCode } = error as RestError;
   // The first line is the reason; below are request ids and times.
   const reason = redact(message.split('\n')[0] ?? '', [sas.url, new URL(sas.url).searchParams.get('sig') ?? '']);
   const expired = sas.expiresAt !== undefined && sas.expiresAt.getTime() <= Date.now();
   const why = expired && statusCode === 403 ? ` (the SAS expired at ${sas.expiresAt?.toISOString()})` : '';
   if (statusCode !== undefined) return `${code ?? `HTTP ${statusCode}`}: ${reason}${why}`;
-  return `${errnoOf(error) ?? code ?? 'no connection'}: ${reason} (${RETRY.maxTries} tries)`;
+  return `${errnoOf(error) ?? code ?? 'no connection'}: ${reason}`;
 }

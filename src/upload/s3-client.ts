@@ -1,34 +1,82 @@
+import { rootCertificates } from 'node:tls';
 import type { S3Client, S3ClientConfig, S3ServiceException } from '@aws-sdk/client-s3';
 import { redact } from './credentials.ts';
 import { errnoOf } from './explain.ts';
+import { FIRST_TRIES, LateError, MAX_TRIES, type Tries } from './tries.ts';
 
 /** A bucket, and how to reach it. */
-export type S3Address = { bucket: string; region: string; endpoint: string | null; prefix: string };
+export type S3Address = {
+  bucket: string;
+  region: string;
+  endpoint: string | null;
+  prefix: string;
+  /** Certificates (PEM) of further authorities; null for none. */
+  ca: string | null;
+  checksums: 'when_supported' | 'when_required';
+};
 export type S3Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
 export type S3Connection = { client: S3Client; explain: (error: unknown) => string };
 
-/** With the SDK's 3 tries, a store that is away for 150 ms is given up; 10 outlast 20 s. */
-const MAX_ATTEMPTS = 10;
 /** Milliseconds without a byte in either direction: without it, a store that never answers is waited for for ever. */
 const IDLE_LIMIT = 60_000;
 const CONNECT_LIMIT = 5_000;
+/** What TLS says of a certificate whose authority is not known. */
+const UNTRUSTED = new Set([
+  ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
+]);
 
-/** A client for a bucket; without credentials, the SDK finds those of the pod's own identity. */
-export async function connectS3(address: S3Address, credentials: S3Credentials | undefined): Promise<S3Connection> {
+/**
+ * A client for a bucket; without credentials, the SDK finds those of the pod's own identity. Its waits between tries grow
+ * and are random, but with its own 3 tries a store that is away for 150 ms would be given up.
+ */
+export async function connectS3(
+  address: S3Address,
+  credentials: S3Credentials | undefined,
+  tries?: Tries,
+): Promise<S3Connection> {
   const { S3Client } = await import('@aws-sdk/client-s3');
   const config: S3ClientConfig = {
     region: address.region,
-    maxAttempts: MAX_ATTEMPTS,
-    requestHandler: { connectionTimeout: CONNECT_LIMIT, socketTimeout: IDLE_LIMIT },
+    maxAttempts: () => Promise.resolve(tries?.answered ? MAX_TRIES : FIRST_TRIES),
+    requestHandler: {
+      connectionTimeout: CONNECT_LIMIT,
+      socketTimeout: IDLE_LIMIT,
+      ...(address.ca === null ? {} : { httpsAgent: { ca: [...rootCertificates, address.ca] } }),
+    },
+    requestChecksumCalculation: address.checksums === 'when_required' ? 'WHEN_REQUIRED' : 'WHEN_SUPPORTED',
     // Names below an address or a test server's host do not resolve.
     ...(address.endpoint === null ? {} : { endpoint: address.endpoint, forcePathStyle: true }),
     ...(credentials === undefined ? {} : { credentials }),
   };
-  return { client: new S3Client(config), explain: (error) => explainS3(error, credentials) };
+  const client = new S3Client(config);
+  const explain = (error: unknown): string => explainS3(error, credentials);
+  if (tries !== undefined) tellTries(client, tries, explain);
+  return { client, explain };
+}
+
+/** Inside the SDK's own loop of tries, around each of them. */
+function tellTries(client: S3Client, tries: Tries, explain: (error: unknown) => string): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        const output = await next(args);
+        tries.answer();
+        return output;
+      } catch (error) {
+        if ((error as S3ServiceException).$metadata?.httpStatusCode !== undefined) tries.answer();
+        const { headers } = args.request as { headers: Record<string, string> };
+        tries.failed(Number(/attempt=(\d+)/.exec(headers['amz-sdk-request'] ?? '')?.[1] ?? 1), explain(error));
+        throw error;
+      }
+    },
+    { step: 'deserialize', priority: 'high' },
+  );
 }
 
 /** Why a store refused, in words: its own code first. Never a credential; so the error itself is not passed on either. */
 function explainS3(error: unknown, credentials: S3Credentials | undefined): string {
+  if (error instanceof LateError) return error.message;
   const { name, message, $metadata } = error as S3ServiceException;
   const secrets = [credentials?.secretAccessKey, credentials?.sessionToken, credentials?.accessKeyId];
   const status = $metadata?.httpStatusCode;
@@ -37,10 +85,12 @@ function explainS3(error: unknown, credentials: S3Credentials | undefined): stri
   if (status !== undefined) {
     // An answer without a body has no words: the SDK makes up "UnknownError".
     const code = /^Unknown(Error)?$/.test(name) ? `HTTP ${status}` : name;
-    return redact(`${code}: ${message === name ? `HTTP ${status}` : message}${tries}`, secrets);
+    const words = message === name || /^Unknown/.test(message) ? `HTTP ${status}` : message;
+    return redact(`${code}: ${words}${tries}`, secrets);
   }
   // Several addresses were tried: each has its own reason.
   const reasons = error instanceof AggregateError ? error.errors.map(String).join('; ') : message;
   const code = errnoOf(error) ?? name;
-  return redact(`${reasons.includes(code) ? '' : `${code}: `}${reasons}${tries}`, secrets);
+  const hint = UNTRUSTED.has(code) ? '; give the certificate of its authority by --s3-ca-file' : '';
+  return redact(`${reasons.includes(code) ? '' : `${code}: `}${reasons}${tries}${hint}`, secrets);
 }

@@ -3,6 +3,7 @@ import { azureBlobUploader } from './azure-blob.ts';
 import { directoryUploader } from './host-path.ts';
 import { pvcUploader } from './pvc.ts';
 import { s3Uploader } from './s3.ts';
+import { type Bounds, UNBOUNDED } from './tries.ts';
 
 /** One tarball on its way to one destination. Every method rejects with an error whose message says what and why. */
 export type Upload = {
@@ -15,8 +16,8 @@ export type Upload = {
   commit(head?: Uint8Array): Promise<void>;
   /** Before commit, where it costs no transfer: all bytes after the kept ones, as they lie there. */
   readBack?(): Promise<AsyncIterable<Uint8Array>>;
-  /** After commit: puts the result beside the tarball. */
-  putResult(text: string): Promise<void>;
+  /** After commit: puts the result beside the tarball, and its SHA-256 (hex) where the store keeps such words with it. */
+  putResult(text: string, sha256: string): Promise<void>;
   /** Before commit: leaves nothing behind. Never rejects. */
   abort(): Promise<void>;
 };
@@ -31,16 +32,16 @@ export type Uploader = {
 };
 
 /** The uploader for a destination; `stem` is the tarball's name without its extension. */
-export function createUploader(target: DestinationSpec, stem: string): Uploader {
+export function createUploader(target: DestinationSpec, stem: string, bounds: Bounds = UNBOUNDED): Uploader {
   switch (target.kind) {
     case 'host-path':
       return directoryUploader(target, stem);
     case 'pvc':
       return pvcUploader(target, stem);
     case 'blob':
-      return azureBlobUploader(target, stem);
+      return azureBlobUploader(target, stem, bounds);
     case 's3':
-      return s3Uploader(target, stem);
+      return s3Uploader(target, stem, bounds);
     default:
       return target satisfies never;
   }

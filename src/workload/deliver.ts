@@ -42,7 +42,9 @@ export async function deliver(
     deliveries,
     errors: deliveries.flatMap(({ error }) => error ?? []),
     putResults: async (text) => {
-      const outcomes = await Promise.allSettled(branches.map(async ({ upload }) => upload?.putResult(text)));
+      const outcomes = await Promise.allSettled(
+        branches.map(async ({ upload }) => upload?.putResult(text, sent?.sha256 ?? '')),
+      );
       return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [messageOf(outcome.reason)] : []));
     },
   };

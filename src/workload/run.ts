@@ -24,7 +24,9 @@ export type WorkloadOutcome = { kind: 'result'; result: WorkloadResult } | { kin
  * result; the scratch directory is gone when this settles.
  */
 export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions): Promise<WorkloadOutcome> {
-  const uploaders = spec.destinations.map((destination) => createUploader(destination, spec.stem));
+  const late = new AbortController();
+  const bounds = { late: late.signal, log: options.log };
+  const uploaders = spec.destinations.map((destination) => createUploader(destination, spec.stem, bounds));
   if (spec.tool === 'pktmon') return failed(spec, uploaders, { at: options.now(), error: NO_PKTMON });
   let scratch: Scratch;
   try {
@@ -36,8 +38,13 @@ export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions):
   try {
     const captured = await capture(spec, scratch, options, early);
     if (captured.reason === 'discard') return { kind: 'discarded' };
-    const delivered = await bundleAndDeliver(spec, captured, { scratch, uploaders, options, early });
-    return { kind: 'result', result: await conclude(spec, captured, delivered) };
+    const lateness = abortLater(late, spec.uploadTimeoutMs);
+    try {
+      const delivered = await bundleAndDeliver(spec, captured, { scratch, uploaders, options, early });
+      return { kind: 'result', result: await conclude(spec, captured, delivered) };
+    } finally {
+      clearTimeout(lateness);
+    }
   } catch (error) {
     // A fault of this program is no reason to throw the packets away.
     options.log(await rescue(scratch));
@@ -46,6 +53,13 @@ export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions):
     await early?.abandon();
     await scratch.remove();
   }
+}
+
+/** The time for uploads begins when the capture has ended; what was sent before costs none of it. */
+function abortLater(late: AbortController, milliseconds: number | null): NodeJS.Timeout | undefined {
+  if (milliseconds === null) return undefined;
+  const why = `not done ${milliseconds / 1000} s after the capture's end (--upload-timeout)`;
+  return setTimeout(() => late.abort(new Error(why)), milliseconds);
 }
 
 function failed(

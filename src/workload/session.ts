@@ -10,7 +10,7 @@ import { collectMetadata } from './metadata.ts';
 import type { PcapScan } from './pcap.ts';
 import type { Scratch } from './scratch.ts';
 import { startTcpdump, type Tcpdump } from './tcpdump.ts';
-import { type End, firstEnd, stopRequested } from './watch.ts';
+import { type End, firstEnd, fullDisk, stopRequested } from './watch.ts';
 
 /** How long the failures of further interfaces are waited for after the first. */
 const FAILURES_MS = 200;
@@ -60,6 +60,8 @@ export async function capture(
   options: WorkloadOptions,
   watcher?: Watcher,
 ): Promise<Captured> {
+  const full = await fullDisk({ ...spec, directory: scratch.bundle });
+  if (full !== undefined) return refused(full, await spaceLeft(scratch.bundle), options.now());
   const tools = spec.interfaces.map((name) =>
     startTcpdump({
       interface: name,
@@ -166,6 +168,7 @@ const AFTER_A_LIMIT: readonly End['reason'][] = [
   'interrupted',
   'packet-count',
   'max-size',
+  'disk-nearly-full',
 ];
 
 /** A limit that has left packets out came first, even where it was noticed later than what ended the capture. */
@@ -185,19 +188,25 @@ async function texts(kept: Kept | null, { spec, tools, options, scratch }: Sessi
   return [log, problem === null ? { name: LISTING_NAME, file } : told];
 }
 
+/** A capture that cannot begin for want of room. */
+function refused({ error }: End, left: string, at: Date): Captured {
+  const why = error ?? `the disk is nearly full${left}; --min-free says how much must stay so`;
+  return { ...NOTHING, reason: 'error', startedAt: at, endedAt: at, errors: [why] };
+}
+
 async function nothing({ tools }: Session): Promise<Settled> {
   await Promise.all(tools.map((tool) => tool.kill()));
-  return {
-    reason: 'discard',
-    files: [],
-    packets: 0,
-    worthKeeping: false,
-    pcapBytes: 0,
-    droppedByKernel: 0,
-    droppedByInterface: 0,
-    errors: [],
-  };
+  return { ...NOTHING, reason: 'discard', errors: [] };
 }
+
+const NOTHING = {
+  files: [],
+  packets: 0,
+  worthKeeping: false,
+  pcapBytes: 0,
+  droppedByKernel: 0,
+  droppedByInterface: 0,
+};
 
 async function spaceLeft(directory: string): Promise<string> {
   const space = await freeSpace(directory);

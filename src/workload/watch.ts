@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StopReason } from '../capture/workload-spec.ts';
+import type { MinFree, StopReason } from '../capture/workload-spec.ts';
 import { errnoOf, explainErrno, freeSpace } from '../upload/explain.ts';
 import { sizesOf } from './limit.ts';
 import { PCAP_HEADER_BYTES } from './pcap.ts';
@@ -22,6 +22,7 @@ export type Limits = {
   maxBytes: number | null;
   packetCount: number | null;
   fileCount: number | null;
+  minFree: MinFree;
   directory: string;
   stop: AbortSignal;
 };
@@ -73,12 +74,26 @@ async function limitReached(tools: readonly Tcpdump[], limits: Limits, over: Abo
     if (countReached(tools, limits)) return { reason: 'packet-count' };
     if (performance.now() - spaceCheckedAt < SPACE_POLL_MS) continue;
     spaceCheckedAt = performance.now();
-    const space = await freeSpace(limits.directory);
-    if (space !== null && space.free < FULL_BYTES) {
-      return { reason: 'error', error: `the disk is full: ${space.free} of ${space.total} bytes are free` };
-    }
+    const full = await fullDisk(limits);
+    if (full !== undefined) return full;
   }
   return { reason: 'interrupted' };
+}
+
+/**
+ * What ends a capture whose disk fills; undefined while there is room. Stopped while there still is some, the packets can
+ * be delivered as always.
+ */
+export async function fullDisk({
+  directory,
+  minFree,
+}: Pick<Limits, 'directory' | 'minFree'>): Promise<End | undefined> {
+  const space = await freeSpace(directory);
+  if (space === null) return undefined;
+  const { free, total } = space;
+  if (free < FULL_BYTES) return { reason: 'error', error: `the disk is full: ${free} of ${total} bytes are free` };
+  const least = minFree.unit === 'percent' ? (total * minFree.amount) / 100 : minFree.amount;
+  return free < least ? { reason: 'disk-nearly-full' } : undefined;
 }
 
 /** A disk that no longer answers ends the capture as a failure; what was captured may still be delivered elsewhere. */

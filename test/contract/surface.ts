@@ -13,11 +13,11 @@ const CAPTURE = [
   '--duration --max-size --packet-count --file-count --include-filter --exclude-filter --pcap-filter --tcpdump-filter',
   '--source-ips --destination-ips --interfaces --packet-size --no-promiscuous --packet-buffered --immediate-mode',
   '--no-resolve-dns --no-resolve-port --verbosity --timestamp-format --print-data --print-link-header --quiet-output',
-  '--absolute-seq --dont-verify-checksum --include-metadata --name',
+  '--absolute-seq --dont-verify-checksum --include-metadata --name --min-free',
 ].join(' ');
 
 const S3 =
-  '--s3-bucket --s3-region --s3-endpoint --s3-path --s3-access-key-id --s3-secret-access-key --s3-session-token';
+  '--s3-bucket --s3-region --s3-endpoint --s3-path --s3-access-key-id --s3-secret-access-key --s3-session-token --s3-ca-file --s3-request-checksum-calculation';
 
 /** Every flag that scripts and people may rely on. */
 export const surface: readonly SurfaceRow[] = [
@@ -28,7 +28,7 @@ export const surface: readonly SurfaceRow[] = [
   { command: 'capture create', flags: CAPTURE },
   {
     command: 'capture create',
-    flags: `--host-path --host-path-base-dir --pvc --blob-upload --blob-secret --s3-secret ${S3}`,
+    flags: `--host-path --host-path-base-dir --pvc --blob-upload --blob-secret --s3-secret --upload-timeout ${S3}`,
   },
   {
     command: 'capture create',

@@ -20,6 +20,7 @@ describe('uploads of several parts', () => {
   const access = { secret: 'test', directory };
   const bucket: DestinationSpec = {
     ...{ kind: 's3', bucket: 'evidence', region: 'us-east-1', endpoint: s3.url, prefix: 'parts', access },
+    ...{ ca: null, checksums: 'when_supported' },
   };
   const container: DestinationSpec = { kind: 'blob', container: null, access };
   const places = [
@@ -62,7 +63,7 @@ describe('uploads of several parts', () => {
       const sent = await write(upload, 45_000_001);
       assert.deepEqual(await there(stem), []);
       await upload.commit();
-      await upload.putResult('{}');
+      await upload.putResult('{}', sent);
       assert.equal((await there(stem)).length, 2);
       const got = await read(`${stem}.tar.gz`);
       assert.deepEqual([got.length, createHash('sha256').update(got).digest('hex')], [45_000_001, sent]);

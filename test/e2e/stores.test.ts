@@ -85,6 +85,8 @@ describe('destinations beside the host path', () => {
         await s3.read('evidence', `retina/captures/${name}`),
       ];
       assert.equal(new Set(copies.map(sha256)).size, 1, name);
+      const words = [await blob.metadata('caps', name), await s3.metadata('evidence', `retina/captures/${name}`)];
+      for (const word of words) assert.equal(word.sha256, sha256(copies[0] ?? Buffer.of()));
       const told = JSON.parse(
         (await s3.read('evidence', `retina/captures/${name.replace('.tar.gz', '.json')}`)).toString(),
       );
@@ -263,16 +265,8 @@ describe('destinations beside the host path', () => {
     const flags = ['-v', '--node-names', 'node1', '--blob-upload', sas.replace('/caps', '/nowhere'), ...S3];
     const ran = await capture('hidden', flags, env);
     assert.equal(ran.code, 1);
-    const pod = await kubectl(
-      'get',
-      'pods',
-      '-n',
-      NS,
-      '-l',
-      'capture-name=hidden',
-      '-o',
-      'jsonpath={.items[0].metadata.name}',
-    );
+    const first = 'jsonpath={.items[0].metadata.name}';
+    const pod = await kubectl('get', 'pods', '-n', NS, '-l', 'capture-name=hidden', '-o', first);
     const [tarball = ''] = rescued('hidden').filter(isTarball);
     const directory = await unpack(onNode('node1', `${RESCUED}/${tarball}`));
     const places = {

@@ -87,6 +87,27 @@ suite('captures that fail', { skip: labProblem() ?? false, concurrency: 3 }, () 
     assert.equal(await packetsIn(join(directory, `${STEM}.rescued`, `${STEM}.pcap`)), result.packets);
   });
 
+  test('a disk that is nearly full: the capture ends early, and what there is gets delivered', async (t) => {
+    const here = await lab(t);
+    const directory = await here.mount('filling', 'size=8m');
+    const order = { destinations: [hostPath(directory)], minFree: { amount: 60, unit: 'percent' as const } };
+    const running = here.start(order);
+    await running.capturing;
+    await here.traffic({ count: 4000, size: 1000 });
+    const result = await resultOf(running);
+    assert.deepEqual([result.stopReason, result.errors], ['disk-nearly-full', []]);
+    assert.ok(result.packets > 2000 && result.destinations[0]?.ok, `${result.packets} packets`);
+    assert.deepEqual(await here.list(directory), [`${STEM}.json`, `${STEM}.tar.gz`]);
+    const { path } = await unpack(directory);
+    t.after(() => rm(path, { recursive: true }));
+    assert.equal(await packetsIn(join(path, `${STEM}.pcap`)), result.packets);
+
+    const none = await resultOf(here.start({ ...order, minFree: { amount: 9_000_000, unit: 'bytes' }, stem: 'none' }));
+    assert.deepEqual([none.stopReason, none.packets, none.tarball], ['error', 0, null]);
+    assert.match(none.errors.join('\n'), /the disk is nearly full: \d+ of 8388608 bytes of the disk are free/);
+    assert.deepEqual((await here.list(directory)).length, 2);
+  });
+
   test('no room for the tarball: the packets are kept, and a second destination does not suffer', async (t) => {
     const here = await lab(t);
     const directory = await here.mount('small', 'size=1m');

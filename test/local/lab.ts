@@ -125,6 +125,8 @@ function specFor(directory: string): WorkloadSpec {
     immediate: false,
     listing: null,
     includeMetadata: false,
+    minFree: { amount: 0, unit: 'bytes' },
+    uploadTimeoutMs: null,
     destinations: [{ kind: 'host-path', path: directory, directory }],
   };
 }

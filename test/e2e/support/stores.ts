@@ -1,11 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   AbortMultipartUploadCommand,
   CreateBucketCommand,
   GetObjectCommand,
+  HeadObjectCommand,
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListPartsCommand,
@@ -17,7 +18,7 @@ import { until } from './cluster.ts';
 
 /** The address of the clients' namespace: what listens there is reached by the nodes, and by nothing else. */
 export const HOST = '10.240.0.1';
-const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'retina-testcluster/stores');
+export const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'retina-testcluster/stores');
 
 /** A server that runs until it is stopped; its data goes with it. */
 export type Server = { url: string; start(): Promise<void>; stop(): Promise<void>; end(): Promise<void> };
@@ -31,9 +32,10 @@ function server(
   port: number,
   path: string,
   command: (data: string) => { argv: string[]; env?: Record<string, string> },
+  scheme: 'http' | 'https' = 'http',
 ): Server {
   const data = mkdtempSync(join(tmpdir(), 'retina-store-'));
-  const url = `http://${HOST}:${port}`;
+  const url = `${scheme}://${HOST}:${port}`;
   let child: ChildProcess | undefined;
   const stop = async (): Promise<void> => {
     const running = child;
@@ -50,7 +52,8 @@ function server(
       const answers = () =>
         fetch(url + path).then(
           () => true,
-          () => false,
+          // Whoever shows a certificate that nobody knows is there.
+          ({ cause }) => cause?.code === 'DEPTH_ZERO_SELF_SIGNED_CERT',
         );
       await until(`${program} answers on ${url}`, answers, 60);
     },
@@ -63,28 +66,44 @@ function server(
 }
 
 /** versitygw: a real S3 server, which checks signatures and checksums. */
-export function s3Server(port: number) {
-  const running = server(port, '/healthz', (data) => {
-    for (const name of ['iam', 'side', 'data']) mkdirSync(join(data, name), { recursive: true });
-    const paths = [
-      '--iam-dir',
-      `${data}/iam`,
-      '--iam-cache-disable',
-      'posix',
-      '--sidecar',
-      `${data}/side`,
-      `${data}/data`,
-    ];
-    return {
-      argv: [join(CACHE, 'bin/versitygw'), '-q', '--port', `${HOST}:${port}`, '--health', '/healthz', ...paths],
-      env: { ROOT_ACCESS_KEY: S3_KEYS.accessKeyId, ROOT_SECRET_KEY: S3_KEYS.secretAccessKey },
-    };
-  });
+export function s3Server(port: number, tls?: { certificate: string; key: string }) {
+  const running = server(
+    port,
+    '/healthz',
+    (data) => {
+      for (const name of ['iam', 'side', 'data']) mkdirSync(join(data, name), { recursive: true });
+      const secure = tls === undefined ? [] : ['--cert', tls.certificate, '--key', tls.key];
+      const paths = [
+        '--iam-dir',
+        `${data}/iam`,
+        '--iam-cache-disable',
+        'posix',
+        '--sidecar',
+        `${data}/side`,
+        `${data}/data`,
+      ];
+      return {
+        argv: [
+          join(CACHE, 'bin/versitygw'),
+          '-q',
+          '--port',
+          `${HOST}:${port}`,
+          '--health',
+          '/healthz',
+          ...secure,
+          ...paths,
+        ],
+        env: { ROOT_ACCESS_KEY: S3_KEYS.accessKeyId, ROOT_SECRET_KEY: S3_KEYS.secretAccessKey },
+      };
+    },
+    tls === undefined ? 'http' : 'https',
+  );
   const client = new S3Client({
     region: 'us-east-1',
     endpoint: running.url,
     forcePathStyle: true,
     credentials: S3_KEYS,
+    ...(tls === undefined ? {} : { requestHandler: { httpsAgent: { ca: readFileSync(tls.certificate) } } }),
   });
   return {
     ...running,
@@ -106,6 +125,8 @@ export function s3Server(port: number) {
       await client.send(new AbortMultipartUploadCommand({ Bucket, Key, UploadId: upload.UploadId }));
       return true;
     },
+    metadata: async (Bucket: string, Key: string) =>
+      (await client.send(new HeadObjectCommand({ Bucket, Key }))).Metadata ?? {},
     read: async (Bucket: string, Key: string) => {
       const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
       return Buffer.from((await Body?.transformToByteArray()) ?? []);
@@ -140,6 +161,8 @@ export function blobServer(port: number) {
       for await (const blob of service.getContainerClient(container).listBlobsFlat()) names.push(blob.name);
       return names.sort();
     },
+    metadata: async (container: string, name: string) =>
+      (await service.getContainerClient(container).getBlobClient(name).getProperties()).metadata ?? {},
     read: (container: string, name: string) =>
       service.getContainerClient(container).getBlobClient(name).downloadToBuffer(),
   };

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { type DestinationFlags, toDestinations } from '../../../src/commands/destination-flags.ts';
 import { Problems } from '../../../src/commands/flags.ts';
@@ -117,6 +118,21 @@ suite('destinations of a command line', () => {
     assert.deepEqual(convert({ s3Bucket: 'evidence' }).found, [
       '--s3-region is missing: the region of the bucket, such as eu-central-1',
     ]);
+  });
+
+  test('certificates of further authorities: as typed, else of AWS_CA_BUNDLE where TLS is spoken', () => {
+    const golden = join(import.meta.dirname, '../../golden/lasting.crt');
+    const caOf = (flags: DestinationFlags, env: NodeJS.ProcessEnv = {}) => {
+      const { destinations, found } = convert({ ...S3, ...flags }, env);
+      const [to] = destinations;
+      return found[0] ?? (to?.kind === 's3' ? to.place.ca?.slice(0, 27) : undefined);
+    };
+    const env = { AWS_CA_BUNDLE: golden };
+    assert.equal(caOf({ s3CaFile: golden }), '-----BEGIN CERTIFICATE-----');
+    assert.equal(caOf({}, env), '-----BEGIN CERTIFICATE-----');
+    assert.equal(caOf({ s3Endpoint: 'http://minio:9000' }, env), undefined);
+    assert.match(caOf({ s3CaFile: import.meta.filename }, env) ?? '', /--s3-ca-file: .* holds no certificate in PEM/);
+    assert.match(caOf({}, { AWS_CA_BUNDLE: '/nonexistent' }) ?? '', /^AWS_CA_BUNDLE: .*ENOENT/);
   });
 
   test('--cleanup-after-upload is for remote storage, in the words of the reference', () => {

@@ -46,6 +46,7 @@ export function filterModel(extra: Partial<FilterModel> = {}): FilterModel {
   return { include: [], exclude: [], expression: '', sources: [], destinations: [], ...extra };
 }
 
+const MIN_FREE = { amount: 10, unit: 'percent' } as const;
 const UNLIMITED = { packetCount: null, fileCount: null, promiscuous: true, packetBuffered: false, immediate: false };
 
 /** An order for a capture of all Linux nodes. */
@@ -53,6 +54,7 @@ export function request(extra: Partial<CaptureRequest> = {}): CaptureRequest {
   return {
     ...{ name: 'web', filter: filterModel(), interfaces: ['any'], snapLength: 0, durationMs: 60_000 },
     ...{ ...UNLIMITED, maxBytes: 100_000_000, listing: null },
+    ...{ minFree: MIN_FREE, uploadTimeoutMs: 600_000 },
     ...{ includeMetadata: true, target: { kind: 'nodes', selector: selector('kubernetes.io/os=linux') } },
     destinations: [{ kind: 'host-path', path: '/mnt/retina/captures' as NodePath }],
     cleanup: null,
@@ -94,6 +96,8 @@ export function spec(extra: Partial<WorkloadSpec> = {}): WorkloadSpec {
     ...{ interfaces: ['any'], tool: 'tcpdump', filter: '', pktmon: null, snapLength: 0, durationMs: 60_000 },
     ...{ ...UNLIMITED, maxBytes: 100_000_000, listing: null },
     includeMetadata: true,
+    minFree: MIN_FREE,
+    uploadTimeoutMs: 600_000,
     destinations: [{ kind: 'host-path', path: '/mnt/retina/captures', directory: '/output/host-path' }],
     ...extra,
   };

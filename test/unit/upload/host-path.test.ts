@@ -27,7 +27,7 @@ suite('delivery to a host path', () => {
     await upload.commit();
     assert.deepEqual(await readdir(directory), ['stem.tar.gz']);
     assert.equal((await stat(join(directory, 'stem.tar.gz'))).mode & 0o777, 0o600);
-    await upload.putResult('{}');
+    await upload.putResult('{}', '');
     assert.deepEqual((await readdir(directory)).sort(), ['stem.json', 'stem.tar.gz']);
     assert.equal(await readFile(join(directory, 'stem.tar.gz'), 'utf8'), 'onetwo');
   });

@@ -1,0 +1,68 @@
+import { messageOf } from '../errors.ts';
+
+/** How long uploads may take, and who hears of their tries. */
+export type Bounds = {
+  /** Aborts when the time for uploads is over; its reason is an Error that says so. */
+  late: AbortSignal;
+  log: (line: string) => void;
+};
+
+/** No limit, and nobody listens. */
+export const UNBOUNDED: Bounds = { late: new AbortController().signal, log: () => undefined };
+
+/** Tries after which a store that never answered is given up: about 20 s. One that did answer has all the time there is. */
+export const FIRST_TRIES = 10;
+/** Tries of one request at a store that has answered: it is the time that ends them. */
+export const MAX_TRIES = 100;
+
+/** What is known of the tries of one upload at its store. */
+export type Tries = {
+  /** Whether the store has ever answered, be it with a refusal. */
+  readonly answered: boolean;
+  /** Tells of a try that failed; another may follow. */
+  failed(attempt: number, reason: string): void;
+  answer(): void;
+  /** Runs a request until it is done, the time is over, or the upload is given up. */
+  bound<T>(request: (signal: AbortSignal) => Promise<T>): Promise<T>;
+  /** Ends what is under way: the upload has failed. */
+  giveUp(): void;
+};
+
+/** Watches over one upload; `what` names it to the user. */
+export function watchTries(what: string, { late, log }: Bounds): Tries {
+  const given = new AbortController();
+  const signal = AbortSignal.any([late, given.signal]);
+  let answered = false;
+  let last: string | undefined;
+  return {
+    get answered() {
+      return answered;
+    },
+    answer: () => {
+      answered = true;
+    },
+    failed: (attempt, reason) => {
+      last = reason;
+      if (!signal.aborted) log(`${what}: attempt ${attempt} failed: ${reason}`);
+    },
+    bound: async (request) => {
+      const { promise: over, reject } = Promise.withResolvers<never>();
+      const end = (): void => {
+        const why = last === undefined ? '' : `; the last try: ${last}`;
+        reject(new LateError(`${messageOf(signal.reason)}${why}`));
+      };
+      if (signal.aborted) end();
+      else signal.addEventListener('abort', end, { once: true });
+      try {
+        // The SDKs look at the signal only between their waits, which may be 20 s long.
+        return await Promise.race([over, signal.aborted ? over : request(signal)]);
+      } finally {
+        signal.removeEventListener('abort', end);
+      }
+    },
+    giveUp: () => given.abort(new Error('the upload was given up')),
+  };
+}
+
+/** The time for an upload is over; the message is complete as it is. */
+export class LateError extends Error {}
