@@ -2,28 +2,41 @@ import { join } from 'node:path';
 import type { LocalPath } from '../capture/part-file.ts';
 import { listNames } from '../capture/suggest.ts';
 import type { Deps } from '../deps.ts';
-import { CaptureError, UsageError } from '../errors.ts';
+import { CaptureError } from '../errors.ts';
 import type { Store } from '../upload/store.ts';
 import { fetchTarball } from './fetch-tarball.ts';
-import { Problems } from './flags.ts';
+import { Problems, parseNames } from './flags.ts';
 import { captureNames } from './name-argument.ts';
 import { count, plural, size } from './render.ts';
 import { openStore, type StoreFlags } from './store-flags.ts';
 import { findTarballs } from './store-tarballs.ts';
 
-type Flags = StoreFlags & { name?: string; all?: boolean; output?: string };
+type Flags = StoreFlags & {
+  name?: string;
+  all?: boolean;
+  output?: string;
+  nodeNames?: string;
+  hostPath?: string;
+  allNamespaces?: boolean;
+};
 
 /** `capture download` from Azure Blob or S3: fetches the tarballs and verifies them. Exit code 1 when one is missing. */
 export async function downloadFromStore(deps: Deps, args: readonly string[], flags: Flags): Promise<number> {
   const wanted = flags.all === true ? undefined : captureNames(args, flags.name);
-  if (flags.all === true && args.length > 0) {
-    throw new UsageError(`--all is every capture of the store: name none beside it (${args.join(', ')})`);
+  const problems = new Problems();
+  const named = [...args, ...(flags.name === undefined ? [] : [flags.name])];
+  if (flags.all === true && named.length > 0) {
+    problems.found.push(`--all is every capture of the store: name none beside it (${named.join(', ')})`);
   }
-  const store = await openStore(deps, flags, new Problems(), 'downloaded');
+  if (flags.hostPath !== undefined) problems.found.push('--host-path and a store are two places: give one of them');
+  if (flags.allNamespaces === true) problems.found.push('-A is of a cluster: a store has no namespaces');
+  const nodes = problems.parse('--node-names', flags.nodeNames, parseNames);
+  const store = await openStore(deps, flags, problems, 'downloaded');
   const failures: string[] = [];
   const rows: string[][] = [];
   for (const name of wanted ?? [undefined]) {
-    const { found, unknown } = await findTarballs(store, name, deps.signal);
+    const { found: all, unknown } = await findTarballs(store, name, deps.signal);
+    const found = all.filter(({ result }) => nodes?.includes(result.node) ?? true);
     if (found.length === 0) failures.push(nothingOf(name, store, unknown));
     for (const { result } of found) {
       const directory = join(flags.output ?? '.', result.capture) as LocalPath;

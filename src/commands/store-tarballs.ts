@@ -52,7 +52,8 @@ export async function readResult(store: Store, name: string, signal: AbortSignal
   }
   try {
     const result = decodeResult(Buffer.concat(pieces).toString('utf8'));
-    return captureNameProblem(result.capture) === undefined ? result : undefined;
+    const sound = captureNameProblem(result.capture) === undefined && !Number.isNaN(Date.parse(result.startedAt));
+    return sound ? result : undefined;
   } catch {
     return undefined;
   }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { SasUrl } from '../capture/sas.ts';
 import { CaptureError } from '../errors.ts';
 import { connectContainer, explainAzure } from './azure-blob.ts';
@@ -16,6 +17,7 @@ export async function openBlobStore(sas: SasUrl): Promise<Store> {
     abortSignal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_LIMIT)]),
   });
   return {
+    kind: 'blob',
     place,
     list: async (prefix, signal) => {
       const objects: StoredObject[] = [];
@@ -32,7 +34,7 @@ export async function openBlobStore(sas: SasUrl): Promise<Store> {
       const count = range === undefined ? undefined : range.to - range.from;
       try {
         const answer = await client.getBlobClient(name).download(range?.from, count, limited(signal));
-        const bytes = guardedStream((answer.readableStreamBody ?? []) as AsyncIterable<Uint8Array>, failed);
+        const bytes = guardedStream(answer.readableStreamBody as Readable, failed);
         return { size: sizeOf(answer.contentRange, answer.contentLength), bytes };
       } catch (error) {
         throw failed(error);

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import { CaptureError } from '../errors.ts';
 import { connectS3, type S3Address, type S3Credentials } from './s3-client.ts';
 import { guardedStream, type Store, type StoredObject, sizeOf } from './store.ts';
@@ -14,6 +15,7 @@ export async function openS3Store(address: S3Address, keys: Keys | undefined): P
   const toError = (what: string, signal: AbortSignal) => (error: unknown) =>
     signal.aborted ? signal.reason : new CaptureError(`cannot ${what}: ${explain(error)}`);
   return {
+    kind: 's3',
     place,
     list: async (beginning, signal) => {
       const objects: StoredObject[] = [];
@@ -34,7 +36,7 @@ export async function openS3Store(address: S3Address, keys: Keys | undefined): P
       try {
         const get = new GetObjectCommand({ Bucket, Key: folder + name, ...part });
         const { Body, ContentRange, ContentLength } = await client.send(get, { abortSignal: signal });
-        const bytes = guardedStream(Body as AsyncIterable<Uint8Array>, failed);
+        const bytes = guardedStream(Body as Readable, failed);
         return { size: sizeOf(ContentRange, ContentLength), bytes };
       } catch (error) {
         throw failed(error);

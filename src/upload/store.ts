@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /** An object of a store; its name has no path. */
 export type StoredObject = { name: string; bytes: number };
 
@@ -12,6 +14,7 @@ export type Reading = { size: number; bytes: AsyncIterable<Uint8Array> };
  * with the reason of the signal that ended it.
  */
 export type Store = {
+  readonly kind: 'blob' | 's3';
   /** What users call the place. */
   readonly place: string;
   /** The objects whose names begin with a text, sorted. */
@@ -21,12 +24,15 @@ export type Store = {
 };
 
 /** The bytes of a stream, whose failure is told as that of a request is. */
-export async function* guardedStream(
-  stream: AsyncIterable<Uint8Array | string>,
-  toError: (error: unknown) => unknown,
-): AsyncGenerator<Uint8Array> {
+export function guardedStream(stream: Readable, toError: (error: unknown) => unknown): AsyncIterable<Uint8Array> {
+  // A stream that nobody comes to read may fail, too: without a listener, that would end the program.
+  stream.on('error', () => undefined);
+  return toldErrors(stream, toError);
+}
+
+async function* toldErrors(stream: Readable, toError: (error: unknown) => unknown): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of stream) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    for await (const chunk of stream) yield chunk;
   } catch (error) {
     throw toError(error);
   }

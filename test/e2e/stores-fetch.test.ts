@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Ran, retina, retinaOk } from './support/cli.ts';
 import { apply, kubectl, NODES, namespace, objects, onNode } from './support/cluster.ts';
-import { sha256 } from './support/judge.ts';
+import { packetsIn, sha256 } from './support/judge.ts';
 import { isTarball } from './support/leavings.ts';
 import { blobServer, S3_KEYS, s3Server } from './support/stores.ts';
 import { makeSecrets } from './support/volumes.ts';
@@ -107,6 +107,63 @@ describe('what is in stores comes back', () => {
     assert.equal((await objects(NS)).filter((name) => name.includes('download')).length, 0);
   });
 
+  test('list: what a store holds, without a cluster, in every format; a name that was used twice is there twice', async () => {
+    const alone = { ...KEYS, KUBECONFIG: '/nonexistent' };
+    const list = (...args: string[]): Promise<Ran> => retina(['capture', 'list', ...args], { env: alone });
+    await kubectl('delete', 'jobs', '-n', NS, '-l', 'capture-name=both');
+    await capture('both', S3, KEYS);
+    const table = await list(...S3);
+    assert.equal(table.code, 0, table.stderr);
+    assert.match(table.stdout, /^NAME +STATE +NODES +PACKETS +LOST +SIZE +TO +AGE\n/);
+    assert.match(table.stdout, /\nown +Completed +2\/2 +[\d,]+ +0 +[\d.]+ kB +s3:\/\/evidence\/retina\/captures +\d+s/);
+    assert.match(table.stdout, /\nboth +Completed +1\/1 .*\nboth +Completed +2\/2 /);
+    const wide = await list(
+      'theirs',
+      '-o',
+      'wide',
+      '--no-headers',
+      '--blob-url',
+      await blob.sas('caps', { permissions: 'rl' }),
+    );
+    assert.equal(wide.stdout.split('\n').length, 2, wide.stderr);
+    assert.match(wide.stdout, /theirs +completed +node2 .*http:\S+\/caps\/theirs-node2-\d+UTC.tar.gz/);
+    const json = await list('own', '-o', 'json', ...S3);
+    const [item] = JSON.parse(json.stdout).items;
+    assert.deepEqual([item.namespace, item.nodesTotal, item.nodesCompleted, item.state], [null, 2, 2, 'Completed']);
+    for (const node of item.nodes) {
+      const bytes = await s3.read('evidence', `retina/captures/${node.tarball}`);
+      assert.deepEqual([node.bytes, node.sha256], [bytes.length, sha256(bytes)]);
+      assert.equal(node.packets, await packetsIn(bytes));
+    }
+    assert.equal((await list('-o', 'name', '--sort-by', 'name', ...S3)).stdout, 'both\nboth\nown\ntheirs');
+    const none = await list('own2', ...S3);
+    assert.deepEqual([none.code, none.stdout], [1, '']);
+    assert.match(none.stderr, /there is no capture own2 in s3:\/\/evidence\/retina\/captures/);
+  });
+
+  test('list: what is cut is told as failed; what has no sound result is named, and no more', async () => {
+    const at = 'cut-node1-20261121101500UTC';
+    const put = (name: string, text: string) => s3.write('evidence', `odd/${name}`, Buffer.from(text));
+    const own = (await s3.names('evidence')).find((name) => /own-node1.*json$/.test(name)) ?? '';
+    const told = JSON.parse((await s3.read('evidence', own)).toString());
+    const cut = { ...told, capture: 'cut', tarball: { ...told.tarball, name: `${at}.tar.gz`, bytes: 9 } };
+    await put(`${at}.tar.gz`, 'short');
+    await put(`${at}.json`, JSON.stringify(cut));
+    await put('theirs-node1-20261121101500UTC.tar.gz', 'by another tool');
+    await put('bad-node1-20261121101500UTC.tar.gz', 'x');
+    await put('bad-node1-20261121101500UTC.json', JSON.stringify({ ...cut, capture: '../x' }));
+    const odd = [...S3, '--s3-path', 'odd'];
+    const ran = await retina(['capture', 'list', '-o', 'json', ...odd], { env: KEYS });
+    const { items } = JSON.parse(ran.stdout);
+    assert.deepEqual([items.length, items[0].name, items[0].state], [1, 'cut', 'Failed']);
+    assert.match(items[0].nodes[0].problem, /has 5 bytes, and had 9 when it was captured/);
+    assert.match(ran.stderr, /Without a result beside them: 2 tarballs, bad-node1-\S+, theirs-node1-\S+gz$/m);
+    const got = await retina(['capture', 'download', '--all', '-o', join(output, 'odd'), ...odd], { env: KEYS });
+    assert.equal(got.code, 1);
+    assert.match(got.stderr, /cut-node1\S+ has 5 bytes, and had 9 when it was captured/);
+    assert.deepEqual(readdirSync(join(output, 'odd', 'cut')), []);
+  });
+
   test('a Secret that may not be read, or has gone: exit code 1, and the flags to give', async () => {
     const hidden = await download('none', 'own', '--as', 'looker');
     assert.equal(hidden.code, 1);
@@ -114,6 +171,7 @@ describe('what is in stores comes back', () => {
     assert.match(hidden.stderr, /capture download own --blob-url 'http:\S+caps\?<SAS>'/);
     await kubectl('delete', 'secret', '-n', NS, '-l', 'capture-name=both');
     const gone = await download('none', 'both');
+    assert.doesNotMatch(gone.stderr, /--host-path/);
     assert.equal(gone.code, 1);
     assert.match(gone.stderr, /in s3:\/\/evidence\/retina\/captures, and Secret both-\w+, .* is not there any more/);
     assert.match(
