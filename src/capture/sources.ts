@@ -81,7 +81,10 @@ function whyNot(node: NodeStatus): string | undefined {
   if (name !== undefined && !isTarballName(name)) return `tells of a file with a name that is none of ours: ${name}`;
   const saved =
     node.result === undefined || node.result.rescued !== undefined || node.result.destinations.some((to) => to.ok);
-  if (node.result?.tarball == null && node.phase === 'failed') return `has no tarball: ${node.problem ?? 'it failed'}`;
+  // With its pod, its result has gone, too: what it delivered before that can only be looked for.
+  const lost = node.result === undefined && node.pod === undefined && !node.mayStart && waysOf(node).length > 0;
+  if (node.result?.tarball == null && node.phase === 'failed' && !lost)
+    return `has no tarball: ${node.problem ?? 'it failed'}`;
   if (!saved) return `has no whole tarball: ${node.problem ?? 'it could not be saved'}`;
   if (waysOf(node).length > 0) return undefined;
   return 'was not asked to keep its tarball on the node: is it in a store? Name it with --s3-bucket … or --blob-url …';

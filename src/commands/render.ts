@@ -90,7 +90,8 @@ export function locations(node: NodeStatus): string[] {
     const saved = result.destinations.flatMap((to) => (to.ok ? [to.location] : []));
     return result.rescued === undefined ? saved : [...saved, `${result.rescued} on ${node.node}`];
   }
-  if (stem === undefined) return [];
+  // Of a pod that died nothing is known: to name a place would say that it is there.
+  if (stem === undefined || node.phase === 'failed') return [];
   if (node.destinations.length > 0) return node.destinations.map((to) => locationOf(to, stem));
   return node.hostPath === undefined ? [] : [`${node.hostPath}/${tarballName(stem)}`];
 }

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream';
 import { after, before, describe, test } from 'node:test';
 import { encodeResult } from '../../src/capture/workload-spec.ts';
 import { result } from '../unit/support/builders.ts';
 import { type Ran, retina, start } from './support/cli.ts';
 import { until } from './support/cluster.ts';
 import { sha256 } from './support/judge.ts';
+import { openLine } from './support/line.ts';
 import { blobServer, S3_KEYS, s3Server } from './support/stores.ts';
 
 const s3 = s3Server(17182);
@@ -22,25 +21,6 @@ const env = {
   ...{ AWS_ACCESS_KEY_ID: S3_KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: S3_KEYS.secretAccessKey },
   KUBECONFIG: '/nonexistent',
 };
-
-/** A line to a server: a connection breaks after so many bytes, or gives so many a second. */
-function openLine(port: number, limits: { bytes?: number; rate?: number }): Promise<net.Server> {
-  const server = net.createServer((here) => {
-    const there = net.connect(port, '10.240.0.1');
-    let sent = 0;
-    there.on('data', (chunk) => {
-      sent += chunk.length;
-      if (limits.bytes !== undefined && sent > limits.bytes) here.resetAndDestroy();
-      else here.write(chunk);
-      if (limits.rate === undefined) return;
-      there.pause();
-      setTimeout(() => there.resume(), (chunk.length / limits.rate) * 1000);
-    });
-    there.on('end', () => here.end());
-    pipeline(here, there, () => there.destroy());
-  });
-  return new Promise((resolve) => void server.listen(LINE, '10.240.0.1', () => resolve(server)));
-}
 
 /** A tarball of several requests, as a capture would have left it: no capture of a test is so long. */
 describe('downloads of several requests', () => {
@@ -98,7 +78,7 @@ describe('downloads of several requests', () => {
     });
 
     test(`${what}: a line that breaks every 3 MB is taken up again`, async () => {
-      const line = await openLine(port, { bytes: 3_000_000 });
+      const line = await openLine(LINE, port, { bytes: 3_000_000 });
       const through = flags().map((flag) => flag.replace(`:${port}`, `:${LINE}`));
       const ran = await download(`${what}-cut`, through);
       line.close();
@@ -106,7 +86,7 @@ describe('downloads of several requests', () => {
     });
 
     test(`${what}: Ctrl-C ends it at once with 130, and the same command goes on`, async () => {
-      const line = await openLine(port, { rate: 4_000_000 });
+      const line = await openLine(LINE, port, { downRate: 4_000_000 });
       const through = flags().map((flag) => flag.replace(`:${port}`, `:${LINE}`));
       const part = path(`${what}-late`, `${NAME}.part`);
       const running = start(args(`${what}-late`, through), { env });
