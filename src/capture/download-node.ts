@@ -1,10 +1,11 @@
 import { join } from 'node:path';
-import { CaptureError } from '../errors.ts';
+import { CaptureError, ClusterError } from '../errors.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { digestOnNode, type ExpectedFile, fetchFile, findOnNode, type Place, PodLostError } from './download.ts';
-import { NoDirectoryError, withDownloadPod } from './download-pod.ts';
+import { NoDirectoryError, PodLeftError, withDownloadPod } from './download-pod.ts';
 import { isComplete, type LocalPath, openPart } from './part-file.ts';
-import type { Source } from './sources.ts';
+import type { StoreSpec } from './places.ts';
+import type { DirectoryWay, Source } from './sources.ts';
 import type { PodImage } from './status.ts';
 
 /** Pods that are started on one node, one after the other, before its download is given up. */
@@ -18,6 +19,8 @@ export type DownloadOrder = {
   directory: LocalPath;
   /** The image to run on a node whose capture ran this one; undefined where that is unknown. */
   image: (own: PodImage | undefined) => PodImage;
+  /** Fetches a source's tarball from a store, without a pod. */
+  fromStore: (at: StoreSpec, source: Source) => Promise<[path: string, file: ExpectedFile]>;
   /** Tells this run's Jobs from those of another. */
   id: string;
   /** Takes what happens, a line each. */
@@ -39,7 +42,7 @@ export async function downloadFromNode(order: DownloadOrder, source: Source): Pr
       order.note(`${node}: ${expected.name} is already here, and whole`);
       take(join(order.directory, expected.name), expected);
     } else {
-      await withPods(order, source, (place) => fetchAll(order, source, { place, take }));
+      await fetchAnyWay(order, source, take);
     }
   } catch (failure) {
     // A node that has never captured is no failure when all nodes are searched for a deleted capture.
@@ -49,13 +52,44 @@ export async function downloadFromNode(order: DownloadOrder, source: Source): Pr
   return { node, files: [...files.values()], error };
 }
 
+type Take = (path: string, file: ExpectedFile) => void;
+
+/** Takes the first way that works; where none does, the failure tells of all. */
+async function fetchAnyWay(order: DownloadOrder, source: Source, take: Take): Promise<void> {
+  const failures: (CaptureError | ClusterError)[] = [];
+  for (const [index, way] of source.ways.entries()) {
+    try {
+      if (way.kind === 'store') return take(...(await order.fromStore(way.at, source)));
+      return await withPods(order, source, { way, index, action: (place) => fetchAll(order, source, { place, take }) });
+    } catch (error) {
+      const known = error instanceof CaptureError || error instanceof ClusterError;
+      if (!known || error instanceof PodLeftError || order.signal.aborted) throw error;
+      if (index < source.ways.length - 1) order.note(`${source.node}: ${error.message}; trying the next destination`);
+      failures.push(error);
+    }
+  }
+  throw asOne(failures);
+}
+
+/** Several failures as one, with every hint once. */
+function asOne(failures: readonly (CaptureError | ClusterError)[]): Error {
+  const [first, ...more] = failures;
+  if (first === undefined || more.length === 0) return first ?? new CaptureError('there is no place to fetch from');
+  const hints = new Set(failures.flatMap(({ hint }) => hint ?? []));
+  const message = failures.map((failure) => failure.message).join('; ');
+  return new CaptureError(message, { hint: hints.size === 0 ? undefined : [...hints].join('\n'), cause: first });
+}
+
+type Visit = { way: DirectoryWay; index: number; action: (place: Place) => Promise<void> };
+
 /** Runs an action beside a download pod, and again beside another one when the pod was lost. */
-async function withPods(order: DownloadOrder, source: Source, action: (place: Place) => Promise<void>): Promise<void> {
+async function withPods(order: DownloadOrder, source: Source, { way, index, action }: Visit): Promise<void> {
   const { cluster, signal } = order;
-  const { node, hostPath, claim } = source;
+  const { node } = source;
+  const { hostPath, claim } = way;
   const image = order.image(source.image);
   for (let pods = 1; ; pods += 1) {
-    const id = pods === 1 ? order.id : `${order.id}${pods}`;
+    const id = `${order.id}${pods === 1 ? '' : pods}${index === 0 ? '' : `-${index}`}`;
     const job = { capture: order.capture, namespace: cluster.namespace, node, hostPath, claim, image, id };
     try {
       return await withDownloadPod(cluster, job, signal, (pod) => action({ cluster, pod, node, signal }));
@@ -66,7 +100,7 @@ async function withPods(order: DownloadOrder, source: Source, action: (place: Pl
   }
 }
 
-type Fetching = { place: Place; take: (path: string, file: ExpectedFile) => void };
+type Fetching = { place: Place; take: Take };
 
 async function fetchAll(order: DownloadOrder, source: Source, { place, take }: Fetching): Promise<void> {
   const failures: CaptureError[] = [];
@@ -79,10 +113,7 @@ async function fetchAll(order: DownloadOrder, source: Source, { place, take }: F
       failures.push(error);
     }
   }
-  const [first, ...more] = failures;
-  if (first === undefined) return;
-  const others = more.map((failure) => `; ${failure.message}`).join('');
-  throw new CaptureError(`${first.message}${others}`, { hint: first.hint, cause: first });
+  if (failures.length > 0) throw asOne(failures);
 }
 
 /** The files to fetch: the one that is known, the one whose name is known, or what the node has of the capture. */

@@ -64,6 +64,11 @@ export function resultName(stem: string): string {
   return `${stem}.json`;
 }
 
+/** The hidden directory beside the tarball that holds everything unfinished of a capture. */
+export function scratchName(stem: string): string {
+  return `.retina-${stem}`;
+}
+
 /** Whether a file in a capture directory is, by its name, a tarball of this capture on this node. */
 export function isTarballOf(fileName: string, capture: string, node: string): boolean {
   const [, year, month, day, hour, minute, second] = TARBALL_STAMP.exec(fileName) ?? [];

@@ -1,6 +1,9 @@
 import { tarballName } from './names.ts';
 import type { DestinationSpec } from './workload-spec.ts';
 
+/** A destination that can be read without the cluster. */
+export type StoreSpec = Extract<DestinationSpec, { kind: 'blob' | 's3' }>;
+
 /** What a destination is called in a table. */
 export function placeOf(destination: DestinationSpec): string {
   return destination.kind === 'host-path' ? 'host path' : baseOf(destination).replace(/^https?:\/\//, '');
@@ -11,7 +14,8 @@ export function locationOf(destination: DestinationSpec, stem: string): string {
   return `${baseOf(destination).replace(/\/$/, '')}/${tarballName(stem)}`;
 }
 
-function baseOf(destination: DestinationSpec): string {
+/** A destination without the name of a tarball. */
+export function baseOf(destination: DestinationSpec): string {
   switch (destination.kind) {
     case 'host-path':
       return destination.path;

@@ -1,3 +1,4 @@
+import { CaptureError } from '../errors.ts';
 import type { Secret } from '../kube/cluster.ts';
 import {
   ANNOTATION_RUN,
@@ -8,7 +9,7 @@ import {
   KEY_S3_SECRET,
   KEY_S3_TOKEN,
 } from './names.ts';
-import type { Destination } from './request.ts';
+import type { Destination, S3Keys } from './request.ts';
 
 /** The name of a capture's own Secret: no two runs share one, so that an undo takes away its own only. */
 export function secretName(capture: string, runId: string): string {
@@ -58,4 +59,28 @@ function credentials(destination: Destination): [key: string, value: string][] {
     default:
       return destination satisfies never;
   }
+}
+
+/** The SAS URL in a Secret; where it has one key alone, that one is meant. Throws a CaptureError without it. */
+export function blobUrlIn(secret: Secret): string {
+  const keys = Object.keys(secret.data ?? {});
+  const [only = KEY_BLOB_URL] = keys.length === 1 ? keys : [];
+  return valueIn(secret, only);
+}
+
+/** The S3 keys in a Secret; throws a CaptureError where one of the two is missing. */
+export function s3KeysIn(secret: Secret): S3Keys {
+  return {
+    accessKeyId: valueIn(secret, KEY_S3_ID),
+    secretAccessKey: valueIn(secret, KEY_S3_SECRET),
+    sessionToken: secret.data?.[KEY_S3_TOKEN] === undefined ? undefined : valueIn(secret, KEY_S3_TOKEN),
+  };
+}
+
+function valueIn({ metadata, data }: Secret, key: string): string {
+  const value = Buffer.from(data?.[key] ?? '', 'base64')
+    .toString('utf8')
+    .trim();
+  if (value === '') throw new CaptureError(`Secret ${metadata?.name} has no key ${key}`);
+  return value;
 }

@@ -5,16 +5,20 @@ import type { ExpectedFile } from './download.ts';
 import { tarballName } from './names.ts';
 import { isTarballName } from './node-files.ts';
 import { readCaptures } from './observe.ts';
+import type { StoreSpec } from './places.ts';
 import type { NodePath } from './request.ts';
 import { type CaptureSummary, isFinal, type NodeStatus, type PodImage } from './status.ts';
 
-/** A node and a directory on it from which a capture's tarballs can be fetched. */
+/** A directory of a node; or, where there is a claim, of that volume. */
+export type DirectoryWay = { kind: 'directory'; hostPath: NodePath; claim?: string };
+/** A place from which a node's tarballs can be fetched. */
+export type Way = DirectoryWay | { kind: 'store'; at: StoreSpec };
+
+/** A node, and the places from which a capture's tarballs of it can be fetched. */
 export type Source = {
   node: string;
-  /** On the node; or, where there is a claim, the volume's top. */
-  hostPath: NodePath;
-  /** The PersistentVolumeClaim that holds the files; undefined for the node's disk. */
-  claim?: string;
+  /** The first that works will do. */
+  ways: readonly Way[];
   /** The one tarball of this capture's pod, as its result tells; undefined when only the node knows. */
   expected: ExpectedFile | undefined;
   /** Its name, where that alone is known; undefined also when all of the capture's files are wanted. */
@@ -47,7 +51,8 @@ export async function findSources(
   if (capture !== undefined) return knownSources(capture, options.nodes);
   const nodes = options.nodes === undefined ? await linuxNodes(cluster) : { ready: options.nodes, unready: [] };
   const unknown = { expected: undefined, tarball: undefined, image: undefined, searched: true };
-  const found = nodes.ready.map((node) => ({ node, hostPath: options.hostPath, ...unknown }));
+  const ways: Way[] = [{ kind: 'directory', hostPath: options.hostPath }];
+  const found = nodes.ready.map((node) => ({ node, ways, ...unknown }));
   return { found, missing: [], unreachable: nodes.unready, known: false };
 }
 
@@ -71,37 +76,40 @@ function knownSources(capture: CaptureSummary, only: readonly string[] | undefin
 
 function whyNot(node: NodeStatus): string | undefined {
   if (!isFinal(node)) return 'still captures: wait for it, or end it with: kubectl retina capture stop';
-  if (placeOf(node) === undefined) return notHere(node);
   // Whoever may make pods writes both: what they name becomes a file here.
   const name = node.result?.tarball?.name ?? (node.stem === undefined ? undefined : tarballName(node.stem));
   if (name !== undefined && !isTarballName(name)) return `tells of a file with a name that is none of ours: ${name}`;
   const saved =
     node.result === undefined || node.result.rescued !== undefined || node.result.destinations.some((to) => to.ok);
-  if (node.result?.tarball == null && node.phase === 'failed') return `has no tarball: ${node.problem ?? 'it failed'}`;
-  return saved ? undefined : `has no whole tarball: ${node.problem ?? 'it could not be saved'}`;
+  // With its pod, its result has gone, too: what it delivered before that can only be looked for.
+  const lost = node.result === undefined && node.pod === undefined && !node.mayStart && waysOf(node).length > 0;
+  if (node.result?.tarball == null && node.phase === 'failed' && !lost)
+    return `has no tarball: ${node.problem ?? 'it failed'}`;
+  if (!saved) return `has no whole tarball: ${node.problem ?? 'it could not be saved'}`;
+  if (waysOf(node).length > 0) return undefined;
+  return 'was not asked to keep its tarball on the node: is it in a store? Name it with --s3-bucket … or --blob-url …';
 }
 
-/** Where a pod can read the tarball: where the node keeps it, or a volume that took it. */
-function placeOf(node: NodeStatus): { hostPath: NodePath; claim?: string } | undefined {
-  const { result, hostPath, destinations } = node;
-  if (result?.rescued !== undefined) return { hostPath: posix.dirname(result.rescued) as NodePath };
+/** Where the tarball was not refused: first what the cluster itself can reach, in whatever order it was asked for. */
+function waysOf({ result, hostPath, destinations }: NodeStatus): Way[] {
   const took = (kind: string): boolean => result?.destinations.find((to) => to.kind === kind)?.ok ?? true;
-  const claim = destinations.find((to) => to.kind === 'pvc')?.claim;
-  if (claim !== undefined && took('pvc')) return { hostPath: '/' as NodePath, claim };
-  return hostPath === undefined ? undefined : { hostPath: hostPath as NodePath };
-}
-
-/** Where the tarball of a capture that left none on a node or volume is. */
-function notHere(node: NodeStatus): string {
-  const places = node.result?.destinations.flatMap((to) => (to.ok ? [to.location] : [])) ?? [];
-  if (places.length === 0) return 'was not asked to keep its tarball on the node';
-  return `has its tarball in ${places.join(' and ')}: fetch it from there with --s3-bucket … or --blob-url …`;
+  const directory = (path: string): Way => ({ kind: 'directory', hostPath: path as NodePath });
+  return [
+    ...(result?.rescued === undefined ? [] : [directory(posix.dirname(result.rescued))]),
+    ...destinations.flatMap((to): Way[] =>
+      to.kind === 'pvc' && took('pvc') ? [{ kind: 'directory', hostPath: '/' as NodePath, claim: to.claim }] : [],
+    ),
+    ...(hostPath !== undefined && took('host-path') ? [directory(hostPath)] : []),
+    ...destinations.flatMap((to): Way[] =>
+      (to.kind === 'blob' || to.kind === 's3') && took(to.kind) ? [{ kind: 'store', at: to }] : [],
+    ),
+  ];
 }
 
 function knownSource(node: NodeStatus): Source {
   return {
     node: node.node,
-    ...(placeOf(node) ?? { hostPath: '/' as NodePath }),
+    ways: waysOf(node),
     expected: node.result?.tarball ?? undefined,
     tarball: node.stem === undefined ? undefined : tarballName(node.stem),
     image: node.image,

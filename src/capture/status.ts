@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { Job, KubeEvent, Pod } from '../kube/cluster.ts';
 import { startProblem, waitingWords } from './image-problem.ts';
 import {
@@ -6,6 +7,7 @@ import {
   ANNOTATION_WORKLOAD,
   CONTAINER_CAPTURE,
   LABEL_CAPTURE,
+  scratchName,
 } from './names.ts';
 import { nodeOfJob } from './node-of-job.ts';
 import {
@@ -15,6 +17,7 @@ import {
   filterOfSpec,
   type StopReason,
   type WorkloadResult,
+  type WorkloadSpec,
 } from './workload-spec.ts';
 
 /** `waiting` and `capturing` may still change; `completed` and `failed` are final. */
@@ -111,31 +114,45 @@ type Told = Pick<NodeStatus, 'phase'> & Partial<Pick<NodeStatus, 'problem' | 'hi
 function nodeStatus(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]): NodeStatus {
   const annotations = pod?.metadata?.annotations ?? job.spec?.template?.metadata?.annotations ?? {};
   const told = (pod === undefined ? undefined : podTells(pod)) ?? jobTells(job, pod, events);
+  const node = pod?.spec?.nodeName ?? nodeOfJob(job) ?? '';
+  const order = specOf(annotations[ANNOTATION_WORKLOAD]);
   return {
-    node: pod?.spec?.nodeName ?? nodeOfJob(job) ?? '',
+    node,
     job: job.metadata?.name ?? '',
     pod: pod?.metadata?.name,
     problem: undefined,
-    hint: undefined,
+    hint:
+      told.phase === 'failed' && told.result === undefined && told.mayStart !== true ? leftHint(order, pod) : undefined,
     result: undefined,
     hostPath: annotations[ANNOTATION_HOST_PATH],
     stem: annotations[ANNOTATION_FILENAME],
     filter: filterOfSpec(annotations[ANNOTATION_WORKLOAD] ?? ''),
-    destinations: destinationsOf(annotations[ANNOTATION_WORKLOAD]),
+    destinations: order?.destinations ?? [],
     image: imageOf(job),
     mayStart: false,
     ...told,
   };
 }
 
-/** What the pod was told of its destinations; nothing where it is another tool's, or of another version. */
-function destinationsOf(order: string | undefined): readonly DestinationSpec[] {
-  if (order === undefined) return [];
+/** What the pod was told; undefined where it is another tool's, or of another version. */
+function specOf(order: string | undefined): WorkloadSpec | undefined {
+  if (order === undefined) return undefined;
   try {
-    return decodeSpec(order).destinations;
+    return decodeSpec(order);
   } catch {
-    return [];
+    return undefined;
   }
+}
+
+/** Where to look for what a pod had that ended without telling, or that has gone and its result with it. */
+function leftHint(order: WorkloadSpec | undefined, pod: Pod | undefined): string | undefined {
+  if (order === undefined) return undefined;
+  const { capture, node, stem, nodePlace } = order;
+  const place = order.destinations.find((to) => to.kind === 'host-path')?.path ?? nodePlace?.path;
+  const left =
+    place === undefined ? [] : [`What was not delivered is on ${node}, in ${posix.join(place, scratchName(stem))}.`];
+  const search = `Whether it was delivered is not known; to look for it: kubectl retina capture download ${capture}`;
+  return [...left, ...(pod === undefined ? [search] : [])].join(' ') || undefined;
 }
 
 /** The image of our own captures: another tool's may not hold this program. */

@@ -8,7 +8,8 @@ export const API_VERSION = 'cli.retina.sh/v1alpha1';
 /** One capture as scripts read it. Every field is always there; null is what is not known, or not known yet. */
 export type CaptureDocument = {
   name: string;
-  namespace: string;
+  /** Null in a store: there, it is not known any more. */
+  namespace: string | null;
   state: ShownState;
   /** ISO 8601, as all times. */
   createdAt: string;
@@ -29,7 +30,8 @@ export type CaptureDocument = {
 
 export type NodeDocument = {
   node: string;
-  job: string;
+  /** Null in a store. */
+  job: string | null;
   pod: string | null;
   phase: Phase;
   problem: string | null;
@@ -69,7 +71,7 @@ export function toDocument(capture: ShownCapture): CaptureDocument {
   const started = nodes.flatMap(({ startedAt }) => (startedAt === null ? [] : [startedAt])).sort();
   return {
     name: capture.name,
-    namespace: capture.namespace,
+    namespace: capture.namespace || null,
     state: capture.state,
     createdAt: capture.createdAt.toISOString(),
     startedAt: started[0] ?? null,
@@ -90,7 +92,7 @@ function toNodeDocument(node: NodeStatus): NodeDocument {
   const { result } = node;
   return {
     node: node.node,
-    job: node.job,
+    job: node.job || null,
     pod: node.pod ?? null,
     phase: node.phase,
     problem: node.problem ?? null,

@@ -9,12 +9,12 @@ import type { Deps } from '../deps.ts';
 import { CaptureError, ClusterError, InterruptedError, messageOf } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import { downloadNames, type NameFlags, type Wanted, wantedCaptures } from './download-names.ts';
-import type { StoreFlags } from './download-store.ts';
 import { Problems, parseNames, parseNodePath, throwProblems } from './flags.ts';
 import { type ImageFlags, toImage } from './job-flags.ts';
 import { capturesThere, requireNodes } from './name-argument.ts';
 import { count, plural, size } from './render.ts';
 import { DEFAULT_HOST_PATH, DEFAULT_HOST_PATH_BASE } from './run-rows.ts';
+import { namesStore, type StoreFlags } from './store-flags.ts';
 
 /** Nodes that are fetched from at once. */
 const NODES_AT_ONCE = 4;
@@ -23,14 +23,6 @@ export type DownloadFlags = ConnectionOptions &
   ImageFlags &
   StoreFlags &
   NameFlags & { output?: string; hostPath?: string; nodeNames?: string };
-
-/** Whether a download is from a store: no cluster is asked then. */
-function namesStore(flags: StoreFlags): boolean {
-  return (
-    flags.blobUrl !== undefined ||
-    Object.entries(flags).some(([flag, value]) => flag.startsWith('s3') && value !== undefined)
-  );
-}
 
 type Settings = {
   hostPath: NodePath;
@@ -105,6 +97,8 @@ async function downloadCapture(deps: Deps, wanted: Wanted, settings: Settings): 
     directory: wanted.directory as LocalPath,
     id: deps.newId(),
     note: ui.note,
+    fromStore: async (at, source) =>
+      (await import('./download-remote.ts')).fetchFromStore(deps, wanted, { at, source }),
   };
   const yields = await pMap(sources.found, (source) => downloadFromNode(order, source), { concurrency: NODES_AT_ONCE });
   const files = yields.flatMap((got) => got.files.map((file) => ({ node: got.node, ...file })));
@@ -116,7 +110,7 @@ async function downloadCapture(deps: Deps, wanted: Wanted, settings: Settings): 
   ];
   if (files.length === 0 && failures.length === 0) {
     throw new CaptureError(`no file of a capture ${capture} was found in ${settings.hostPath} on any node`, {
-      hint: `${await capturesThere(cluster)}\nWas it written elsewhere? Name its directory with --host-path, or its namespace with -n.`,
+      hint: `${await capturesThere(cluster)}\nWas it written elsewhere? Name its directory with --host-path, its namespace with -n, or its store with --s3-bucket … or --blob-url ….`,
     });
   }
   const good = failures.length === 0;
@@ -145,5 +139,5 @@ function interrupted(yields: readonly Yield[]): InterruptedError {
 
 function failureText(error: unknown): string {
   const known = error instanceof CaptureError || error instanceof ClusterError;
-  return `${messageOf(error)}${known && error.hint !== undefined ? `\n    ${error.hint}` : ''}`;
+  return `${messageOf(error)}${known && error.hint !== undefined ? `\n    ${error.hint.replaceAll('\n', '\n    ')}` : ''}`;
 }

@@ -7,32 +7,36 @@ import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import type { ShownCapture } from './capture-document.ts';
 import { Problems, throwProblems } from './flags.ts';
 import { parseOrder } from './list-order.ts';
+import { clusterOnly, listStore } from './list-store.ts';
 import { createView, type View } from './list-view.ts';
 import { captureNames } from './name-argument.ts';
 import { parseFormat } from './output-format.ts';
+import { namesStore, openStore, type StoreFlags } from './store-flags.ts';
 
-export type ListFlags = ConnectionOptions & {
-  allNamespaces?: boolean;
-  output?: string;
-  watch?: boolean;
-  noHeaders?: boolean;
-  showLabels?: boolean;
-  sortBy?: string;
-};
+export type ListFlags = ConnectionOptions &
+  StoreFlags & {
+    allNamespaces?: boolean;
+    output?: string;
+    watch?: boolean;
+    noHeaders?: boolean;
+    showLabels?: boolean;
+    sortBy?: string;
+  };
 
 const FORMATS = ['wide', 'json', 'yaml', 'name', 'custom-columns', 'jsonpath'] as const;
 /** The exit code of a watch that was ended by Ctrl-C, its only end. */
 const INTERRUPTED = 130;
 
-/** `capture list`: the captures of a namespace or of all, or those named; with --watch also each change. */
+/** `capture list`: the captures of a namespace, of all or of a store, or those named; with --watch also each change. */
 export async function list(deps: Deps, args: readonly string[], flags: ListFlags): Promise<number> {
   const problems = new Problems();
   const format = problems.parse('--output', flags.output, parseFormat(FORMATS)) ?? { kind: 'table' };
   const order = problems.parse('--sort-by', flags.sortBy, parseOrder);
-  throwProblems(problems, 'listed');
   const names = args.length === 0 ? undefined : new Set(captureNames(args, undefined));
-  const cluster = await deps.connect(flags);
-  const namespace = flags.allNamespaces === true ? undefined : cluster.namespace;
+  const stored = namesStore(flags);
+  if (stored) problems.found.push(...clusterOnly(flags));
+  const store = stored ? await openStore(deps, flags, problems, 'listed') : undefined;
+  throwProblems(problems, 'listed');
   const view = await createView(deps, format, {
     allNamespaces: flags.allNamespaces === true,
     headers: flags.noHeaders !== true,
@@ -42,11 +46,13 @@ export async function list(deps: Deps, args: readonly string[], flags: ListFlags
     const wanted = captures.filter(({ name }) => names?.has(name) ?? true);
     return order === undefined ? wanted : wanted.toSorted(order);
   };
+  if (store !== undefined) return await listStore(deps, store, { names, pick, view });
+  const cluster = await deps.connect(flags);
+  const namespace = flags.allNamespaces === true ? undefined : cluster.namespace;
   if (flags.watch === true) return await watch(deps, cluster, { namespace, pick, view });
   const all = await readCaptures(cluster, { namespace });
   const picked = pick(all);
-  const document = format.kind === 'json' || format.kind === 'yaml' || format.kind === 'template';
-  if (picked.length > 0 || document) await view.all(picked);
+  await view.all(picked);
   if (picked.length === 0 && names === undefined) deps.ui.note(`There are no captures${within(namespace)}.`);
   requireNamed(all, names, namespace);
   return 0;

@@ -79,8 +79,25 @@ const allNamespacesRow: OptionRow = {
   description: 'captures of all namespaces',
 };
 
+const blobUrlRow: OptionRow = {
+  group: GROUPS.where,
+  flags: '--blob-url <url>',
+  description: 'fetch from this Azure Blob container (a SAS URL), without a cluster',
+};
+
+/** Where listings and downloads look instead of in the cluster. Their keys go into no Secret. */
+const storeRows: readonly OptionRow[] = s3Rows.map((row) =>
+  row.flags.startsWith('--s3-access-key-id') ? { ...row, description: 'access key' } : row,
+);
+
 export const listRows: readonly OptionRow[] = [
   allNamespacesRow,
+  {
+    ...blobUrlRow,
+    group: GROUPS.store,
+    description: 'what this Azure Blob container holds (a SAS URL that may list and read)',
+  },
+  ...storeRows.map((row) => ({ ...row, group: GROUPS.store })),
   {
     group: GROUPS.output,
     flags: '-o, --output <format>',
@@ -139,12 +156,8 @@ export const downloadRows: readonly OptionRow[] = [
     description: 'for a capture that was deleted, the directory on the nodes',
     default: DEFAULT_HOST_PATH,
   },
-  {
-    group: GROUPS.where,
-    flags: '--blob-url <url>',
-    description: 'fetch from this Azure Blob container (a SAS URL), without a cluster',
-  },
-  ...s3Rows,
+  blobUrlRow,
+  ...storeRows,
   ...imageRows,
   ...sharedRows,
 ];

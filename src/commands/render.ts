@@ -65,9 +65,17 @@ export function totals(nodes: readonly NodeStatus[]): { packets: number; lost: n
 
 /** What the destinations of a capture are called, each once. */
 export function places(nodes: readonly NodeStatus[]): string {
-  const told = nodes.flatMap((node) => node.destinations.map(placeOf));
+  const told = nodes.flatMap((node) =>
+    node.destinations.length > 0 ? node.destinations.map(placeOf) : savedIn(node.result),
+  );
   const unknown = nodes.some((node) => node.hostPath !== undefined) ? 'host path' : 'elsewhere';
   return told.length === 0 ? unknown : [...new Set(told)].join(', ');
+}
+
+/** What a result alone tells: a store holds it without the order of the capture. */
+function savedIn(result: NodeStatus['result']): string[] {
+  const saved = result?.destinations.filter(({ ok }) => ok) ?? [];
+  return saved.map(({ location }) => location.replace(/^https?:\/\//, '').replace(/\/[^/]*$/, ''));
 }
 
 /** Where a node's tarball lies, as far as it is known: one place of several. */
@@ -82,7 +90,8 @@ export function locations(node: NodeStatus): string[] {
     const saved = result.destinations.flatMap((to) => (to.ok ? [to.location] : []));
     return result.rescued === undefined ? saved : [...saved, `${result.rescued} on ${node.node}`];
   }
-  if (stem === undefined) return [];
+  // Of a pod that died nothing is known: to name a place would say that it is there.
+  if (stem === undefined || node.phase === 'failed') return [];
   if (node.destinations.length > 0) return node.destinations.map((to) => locationOf(to, stem));
   return node.hostPath === undefined ? [] : [`${node.hostPath}/${tarballName(stem)}`];
 }

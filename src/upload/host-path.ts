@@ -1,6 +1,6 @@
 import { type FileHandle, open, rename, rmdir, unlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { resultName, tarballName } from '../capture/names.ts';
+import { resultName, scratchName, tarballName } from '../capture/names.ts';
 import { CaptureError } from '../errors.ts';
 import { ensureDirectory, syncDirectory } from './directory.ts';
 import { explainWrite } from './explain.ts';
@@ -12,11 +12,6 @@ const READ_BYTES = 1 << 20;
 
 /** A directory as this process sees it, and what users call it. */
 export type Directory = { kind: 'host-path' | 'pvc'; path: string; directory: string };
-
-/** The hidden directory beside the tarball that holds everything unfinished of a capture. */
-export function scratchName(stem: string): string {
-  return `.retina-${stem}`;
-}
 
 /**
  * Delivers into a mounted directory: bytes go to a temporary name on the same file system, so that the rename at the

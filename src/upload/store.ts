@@ -1,24 +1,44 @@
+import type { Readable } from 'node:stream';
+
 /** An object of a store; its name has no path. */
 export type StoredObject = { name: string; bytes: number };
 
-/** Reads what was delivered into a store. Every method rejects with a CaptureError that names the store and the reason. */
+/** Bytes of an object; `to` is the first that is not meant. */
+export type Range = { from: number; to: number };
+
+/** What a store answers to a read: bytes, and how many the whole object has. */
+export type Reading = { size: number; bytes: AsyncIterable<Uint8Array> };
+
+/**
+ * Reads what was delivered into a store. Every method rejects with a CaptureError that names the store and the reason, or
+ * with the reason of the signal that ended it.
+ */
 export type Store = {
+  readonly kind: 'blob' | 's3';
   /** What users call the place. */
   readonly place: string;
   /** The objects whose names begin with a text, sorted. */
-  list(beginning: string): Promise<StoredObject[]>;
-  /** The bytes of an object, from an offset on. */
-  read(name: string, from: number): Promise<AsyncIterable<Uint8Array>>;
+  list(beginning: string, signal: AbortSignal): Promise<StoredObject[]>;
+  /** An object, or a range of it. */
+  read(name: string, range: Range | undefined, signal: AbortSignal): Promise<Reading>;
 };
 
 /** The bytes of a stream, whose failure is told as that of a request is. */
-export async function* guardedStream(
-  stream: AsyncIterable<Uint8Array | string>,
-  toError: (error: unknown) => Error,
-): AsyncGenerator<Uint8Array> {
+export function guardedStream(stream: Readable, toError: (error: unknown) => unknown): AsyncIterable<Uint8Array> {
+  // A stream that nobody comes to read may fail, too: without a listener, that would end the program.
+  stream.on('error', () => undefined);
+  return toldErrors(stream, toError);
+}
+
+async function* toldErrors(stream: Readable, toError: (error: unknown) => unknown): AsyncGenerator<Uint8Array> {
   try {
-    for await (const chunk of stream) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
+    for await (const chunk of stream) yield chunk;
   } catch (error) {
     throw toError(error);
   }
+}
+
+/** The whole object's bytes, from a header such as `bytes 0-99/1234`; where there is none, the answer is the whole. */
+export function sizeOf(contentRange: string | undefined, contentLength: number | undefined): number {
+  return Number(/\/(\d+)$/.exec(contentRange ?? '')?.[1] ?? contentLength ?? 0);
 }

@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
+import { scratchName } from '../capture/names.ts';
 import type { NodePlace, WorkloadSpec } from '../capture/workload-spec.ts';
 import { CaptureError } from '../errors.ts';
 import { ensureDirectory } from '../upload/directory.ts';
 import { explainWrite } from '../upload/explain.ts';
-import { scratchName } from '../upload/host-path.ts';
 import { atExit } from './at-exit.ts';
 
 /** The exit code of a program that the user ended. */

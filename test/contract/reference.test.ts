@@ -74,7 +74,8 @@ suite('captures of the reference CLI, read by ours', () => {
     const sources = await findSources(clusterOf([ended(0)]), 'ref', { hostPath: '/x' as NodePath, nodes: undefined });
     assert.deepEqual([sources.missing, sources.known], [[], true]);
     const [source] = sources.found;
-    assert.deepEqual([source?.node, source?.hostPath], ['node1', '/var/log/retina/captures/refcap']);
+    assert.equal(source?.node, 'node1');
+    assert.deepEqual(source?.ways, [{ kind: 'directory', hostPath: '/var/log/retina/captures/refcap' }]);
     assert.equal(source?.tarball, `${STEM}.tar.gz`);
     assert.ok(isTarballOf(`${STEM}.tar.gz`, 'ref', 'node1'));
   });

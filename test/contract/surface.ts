@@ -39,6 +39,7 @@ export const surface: readonly SurfaceRow[] = [
     command: 'capture create',
     flags: '--service-account --priority-class --cpu-limit --memory-limit --ttl -f --filename --dry-run -o --output',
   },
+  { command: 'capture list', flags: `--blob-url ${S3}` },
   { command: 'capture list', flags: '-A --all-namespaces -o --output --watch --no-headers --show-labels --sort-by' },
   { command: 'capture status', flags: '--name -o --output' },
   { command: 'capture stop', flags: '--name --timeout' },

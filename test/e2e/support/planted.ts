@@ -87,10 +87,18 @@ function pidsOf(words: readonly string[], cgroup: string): number[] {
 
 /** Kills what runs in the one download pod of a capture: a reader, or its main process and so the pod. */
 export async function killInPod(namespace: string, capture: string, verb: 'read' | 'hold'): Promise<void> {
-  const selector = `retina.sh/download-of=${capture}`;
+  await killIn(namespace, `retina.sh/download-of=${capture}`, ['node-files', verb]);
+}
+
+/** Kills the workload in the one pod of a capture, as the kernel does where memory runs out. */
+export async function killWorkload(namespace: string, capture: string): Promise<void> {
+  await killIn(namespace, `capture-name=${capture}`, ['workload']);
+}
+
+async function killIn(namespace: string, selector: string, words: readonly string[]): Promise<void> {
   const pods = await items<{ metadata: { uid: string } }>('pods', '-n', namespace, '-l', selector);
-  const pids = pods.flatMap(({ metadata }) => pidsOf(['node-files', verb], metadata.uid));
-  if (pids.length !== 1) throw new Error(`${pids.length} processes node-files ${verb} in the pods of ${capture}`);
+  const pids = pods.flatMap(({ metadata }) => pidsOf(words, metadata.uid));
+  if (pids.length !== 1) throw new Error(`${pids.length} processes ${words.join(' ')} in the pods of ${selector}`);
   for (const pid of pids) process.kill(pid, 'SIGKILL');
 }
 

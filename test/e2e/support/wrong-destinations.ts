@@ -42,3 +42,27 @@ export const destinationRows: readonly Row[] = [
     /capture create --help/,
   ],
 ];
+
+const LIST = ['capture', 'list'];
+const DOWNLOAD = ['capture', 'download', 'a'];
+const READ = ['--blob-url', `${BLOB}/caps?${SAS}`];
+
+/** Stores that cannot be read: the whole command line. */
+export const storeRows: readonly Row[] = [
+  ['a list of no URL', [...LIST, '--blob-url', 'caps'], /--blob-url: that is no URL such as https:\/\/account/],
+  ['a list of a container without a SAS', [...LIST, '--blob-url', `${BLOB}/caps`], /windows.net\/caps has no SAS/],
+  ['a list of two stores', [...LIST, ...READ, ...S3], /--blob-url and --s3-bucket are two stores/],
+  ['a list of S3 without a bucket', [...LIST, '--s3-path', 'x'], /--s3-path: --s3-bucket is missing/],
+  ['a list of a bucket without a region', [...LIST, '--s3-bucket', 'evidence'], /--s3-region is missing/],
+  ['a watch of a store', [...LIST, ...S3, '-w'], /--watch is of a cluster/],
+  ['all namespaces of a store', [...LIST, ...READ, '-A'], /-A is of a cluster: a store has no namespaces/],
+  ['three problems of a list', [...LIST, ...READ, '-Aw', '-ox'], /3 problems, nothing was listed/, /--output: "x"/],
+  ['a download from no URL', [...DOWNLOAD, '--blob-url', ''], /--blob-url: the URL is empty/],
+  ['a download from two stores', [...DOWNLOAD, ...READ, ...S3], /--blob-url and --s3-bucket are two stores/],
+  ['a download by half a pair', [...DOWNLOAD, ...S3, '--s3-access-key-id', 'a'], /its other half is missing/],
+  ['a download of nothing', ['capture', 'download', ...READ], /no capture is named/, /capture list/],
+  ['all of a store, and one by name', [...DOWNLOAD, '--all', ...READ], /--all is every capture of the store.*\(a\)/],
+  ['a store and a host path', [...DOWNLOAD, ...S3, '--host-path', '/x'], /--host-path and a store are two places/],
+  ['a download of all namespaces', [...DOWNLOAD.slice(0, 2), ...READ, '--all', '-A'], /-A is of a cluster/],
+  ['nodes that are no names', [...DOWNLOAD, ...S3, '--node-names', 'A'], /--node-names: "A" cannot be a name/],
+];

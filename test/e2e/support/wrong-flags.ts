@@ -1,4 +1,4 @@
-import { destinationRows } from './wrong-destinations.ts';
+import { destinationRows, storeRows } from './wrong-destinations.ts';
 import { filterRows } from './wrong-filters.ts';
 import { NS } from './wrong-lab.ts';
 import { outputRows } from './wrong-outputs.ts';
@@ -227,6 +227,6 @@ export function flagCases(): WrongCase[] {
     ...[...createRows, ...filterRows, ...destinationRows].map(([what, flags, ...told]) =>
       toCase([what, ['capture', 'create', '-n', NS, ...flags], ...told]),
     ),
-    ...[...otherRows, ...outputRows].map(toCase),
+    ...[...otherRows, ...outputRows, ...storeRows].map(toCase),
   ];
 }

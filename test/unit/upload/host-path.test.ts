@@ -3,8 +3,8 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
+import { scratchName } from '../../../src/capture/names.ts';
 import { explainErrno } from '../../../src/upload/explain.ts';
-import { scratchName } from '../../../src/upload/host-path.ts';
 import { createUploader } from '../../../src/upload/uploader.ts';
 
 async function place(t: TestContext): Promise<string> {
