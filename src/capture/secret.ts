@@ -77,7 +77,8 @@ export function s3KeysIn(secret: Secret): S3Keys {
   };
 }
 
-function valueIn({ metadata, data }: Secret, key: string): string {
+/** The value of a key in a Secret; throws a CaptureError where it is missing or blank. */
+export function valueIn({ metadata, data }: Secret, key: string): string {
   const value = Buffer.from(data?.[key] ?? '', 'base64')
     .toString('utf8')
     .trim();

@@ -1,9 +1,9 @@
 import type { ExpectedFile } from '../capture/download.ts';
-import { resultName } from '../capture/names.ts';
+import { KEY_S3_CA, resultName } from '../capture/names.ts';
 import type { LocalPath } from '../capture/part-file.ts';
 import { baseOf, type StoreSpec } from '../capture/places.ts';
 import { parseSasUrl } from '../capture/sas.ts';
-import { blobUrlIn, s3KeysIn } from '../capture/secret.ts';
+import { blobUrlIn, s3KeysIn, valueIn } from '../capture/secret.ts';
 import type { Source } from '../capture/sources.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError, ClusterError, messageOf } from '../errors.ts';
@@ -59,9 +59,11 @@ async function openStoreOf(cluster: Cluster, at: StoreSpec): Promise<Store> {
       if (sas instanceof Error) throw new CaptureError(`Secret ${at.access.secret} holds no SAS URL: ${sas.message}`);
       return openBlobStore(sas);
     }
-    case 's3':
-      if (at.access === null) return openS3Store(at, undefined);
-      return openS3Store(at, s3KeysIn(await readSecret(cluster, at, at.access.secret)));
+    case 's3': {
+      const ca = at.ca === null ? null : valueIn(await readSecret(cluster, at, at.ca.secret), KEY_S3_CA);
+      if (at.access === null) return openS3Store({ ...at, ca }, undefined);
+      return openS3Store({ ...at, ca }, s3KeysIn(await readSecret(cluster, at, at.access.secret)));
+    }
     default:
       return at satisfies never;
   }

@@ -55,6 +55,7 @@ export function toSummaries(store: StoreName, tarballs: readonly StoredTarball[]
       namespace: '',
       createdAt: new Date(Math.min(...of.map(({ result }) => Date.parse(result.startedAt)))),
       state: nodes.some(({ phase }) => phase === 'failed') ? 'Failed' : 'Completed',
+      ending: false,
       labels: {},
       nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)),
     };
