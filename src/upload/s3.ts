@@ -71,6 +71,7 @@ async function openUpload(
   const send = (part: Buffer, index: number) =>
     guarded(tarballName(stem), (abortSignal) => multipart.send(part, index, { abortSignal }));
   const parts = cutIntoParts(MAX_PARTS, send, kept);
+  const toldAsLeft = tellLeft(connection, keyOf(target, tarballName(stem), 's3://'));
   return {
     write: (chunk) => parts.write(chunk),
     commit: async (head) => {
@@ -87,6 +88,7 @@ async function openUpload(
         if (!tries.answered || !(await isThere(sdk, client, made))) throw error;
         log(`${keyOf(target, tarballName(stem), 's3://')}: the answer was lost, but the object is there`);
       }
+      await multipart.tidy({ abortSignal: AbortSignal.timeout(AFTERMATH) }).catch(toldAsLeft);
     },
     putResult: async (text) => {
       const beside = { Bucket: target.bucket, Key: keyOf(target, resultName(stem)) };
@@ -100,10 +102,16 @@ async function openUpload(
     abort: async () => {
       tries.giveUp();
       await parts.settle();
-      await multipart.abort({ abortSignal: AbortSignal.timeout(AFTERMATH) }).catch((error: unknown) => {
-        log(`parts of ${keyOf(target, tarballName(stem), 's3://')} stay in the bucket, unfinished: ${explain(error)}`);
-      });
+      await multipart.abort({ abortSignal: AbortSignal.timeout(AFTERMATH) }).catch(toldAsLeft);
     },
+  };
+}
+
+function tellLeft({ tries, explain, log }: Connection, key: string): (error: unknown) => void {
+  return (error) => {
+    // That its time was over says nothing about why it took so long.
+    const why = ((error as Error).name === 'AbortError' ? tries.last : undefined) ?? explain(error);
+    log(`parts of ${key} stay in the bucket, unfinished: ${why}`);
   };
 }
 
@@ -141,8 +149,24 @@ function multipartOf(sdk: Sdk, client: S3Connection['client'], { made, check }: 
   const object = { Bucket: made.Bucket, Key: made.Key };
   const done: CompletedPart[] = [];
   let beginning: Promise<string | undefined> | undefined;
-  const begin = async (limit: Limit): Promise<string | undefined> =>
-    (await client.send(new sdk.CreateMultipartUploadCommand({ ...made, ...check() }), limit)).UploadId;
+  // A creation whose answer was lost was made twice.
+  let doubled = false;
+  const begin = async (limit: Limit): Promise<string | undefined> => {
+    const { UploadId, $metadata } = await client.send(
+      new sdk.CreateMultipartUploadCommand({ ...made, ...check() }),
+      limit,
+    );
+    doubled = ($metadata.attempts ?? 1) > 1;
+    return UploadId;
+  };
+  const begun = async (limit: Limit): Promise<string[]> => {
+    const query = { Bucket: object.Bucket, Prefix: object.Key };
+    const { Uploads = [] } = await client.send(new sdk.ListMultipartUploadsCommand(query), limit);
+    return Uploads.flatMap(({ UploadId, Key }) => (UploadId && Key === object.Key ? [UploadId] : []));
+  };
+  const takeBack = async (ids: Iterable<string>, limit: Limit): Promise<void> => {
+    for (const UploadId of ids) await client.send(new sdk.AbortMultipartUploadCommand({ ...object, UploadId }), limit);
+  };
   return {
     send: async (part: Buffer, index: number, limit: Limit): Promise<void> => {
       beginning ??= begin(limit);
@@ -156,17 +180,16 @@ function multipartOf(sdk: Sdk, client: S3Connection['client'], { made, check }: 
       const order = { ...object, UploadId: await beginning, MultipartUpload: { Parts } };
       await client.send(new sdk.CompleteMultipartUploadCommand(order), limit);
     },
-    /** A creation whose answer was lost was made twice: all that are there for the key are taken back, if they may be listed. */
+    /** Once it is complete: takes back what a creation whose answer was lost has left. */
+    tidy: async (limit: Limit): Promise<void> => {
+      if (doubled) await takeBack(await begun(limit), limit);
+    },
+    /** All that are there for the key are taken back, if they may be listed. */
     abort: async (limit: Limit): Promise<void> => {
       if (beginning === undefined) return;
       const own = await beginning.catch(() => undefined);
-      const ids = new Set(own === undefined ? [] : [own]);
-      const query = { Bucket: object.Bucket, Prefix: object.Key };
-      const listed = await client.send(new sdk.ListMultipartUploadsCommand(query), limit).catch(() => undefined);
-      for (const upload of listed?.Uploads ?? [])
-        if (upload.UploadId && upload.Key === object.Key) ids.add(upload.UploadId);
-      for (const UploadId of ids)
-        await client.send(new sdk.AbortMultipartUploadCommand({ ...object, UploadId }), limit);
+      const others = await begun(limit).catch(() => []);
+      await takeBack(new Set(own === undefined ? others : [own, ...others]), limit);
     },
   };
 }

@@ -19,6 +19,8 @@ export const MAX_TRIES = 100;
 export type Tries = {
   /** Whether the store has ever answered, be it with a refusal. */
   readonly answered: boolean;
+  /** Why the last try that failed did so. */
+  readonly last: string | undefined;
   /** Tells of a try that failed; another may follow. */
   failed(attempt: number, reason: string): void;
   answer(): void;
@@ -37,6 +39,9 @@ export function watchTries(what: string, { late, log }: Bounds): Tries {
   return {
     get answered() {
       return answered;
+    },
+    get last() {
+      return last;
     },
     answer: () => {
       answered = true;

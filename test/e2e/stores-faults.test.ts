@@ -168,6 +168,18 @@ describe('faults in mid-upload', { concurrency: false }, () => {
     assert.deepEqual(await s3.unfinished('evidence'), []);
   });
 
+  test('s3: the answer to the beginning is lost, so that there are two: delivered, and nothing unfinished stays', async () => {
+    let lost = 0;
+    between.s3.state.fate = ({ method, url = '' }) =>
+      method === 'POST' && url.includes('uploads') && lost++ === 0 ? 'answer lost' : 'passes';
+    const { upload } = await begin(destinations.between.s3, 'twice');
+    await until('the first part is there', async () => (await s3.unfinished('evidence')).length === 2);
+    await finish(upload);
+    between.s3.state.fate = () => 'passes';
+    assert.equal(await sizeOf('s3', 'twice'), 30 * MiB);
+    assert.deepEqual(await s3.unfinished('evidence'), []);
+  });
+
   test('s3: parts that cannot be taken back are told', { timeout: 60_000 }, async () => {
     const { upload, log, lateIn } = await begin(destinations.line.s3, 'left');
     await until('a part is there', async () => (await s3.unfinished('evidence')).length > 0);
