@@ -98,8 +98,13 @@ async function report({ ui }: Deps, capture: CaptureSummary, { plan, outcomes }:
   for (const outcome of outcomes) for (const line of copyLines(outcome)) ui.note(`  ${line}`);
   if (whole === all) return true;
   const rest = `${capture.name} -n ${capture.namespace}`;
-  ui.note(`Next: kubectl retina capture upload ${rest}, with other keys (--s3-secret …) or another destination`);
-  ui.note(`Or fetch them: kubectl retina capture download ${rest}`);
+  const steps = [
+    `upload ${rest}, with other keys (--s3-secret …) or another destination`,
+    `download ${rest}, which fetches what is kept`,
+  ];
+  const [next = '', other] = whole < outcomes.length ? steps : [`status ${rest}`];
+  ui.note(`Next: kubectl retina capture ${next}`);
+  if (other !== undefined) ui.note(`Or: kubectl retina capture ${other}`);
   return false;
 }
 

@@ -171,6 +171,14 @@ describe('what a destination did not take is sent again from its node', () => {
     assert.deepEqual(await inBucket('evidence', 'broken'), []);
   });
 
+  test('a Secret that has gone is told, and the flags to give', async () => {
+    await kubectl('delete', 'secret', '-n', NS, '-l', 'capture-name=broken');
+    const ran = await upload(['broken']);
+    assert.equal(ran.code, 1);
+    assert.match(ran.stderr, /Secret broken-\w+, which has the credentials, is not there any more.*--s3-secret/s);
+    assert.match(ran.stderr, /node1: kept on the node: \/var\/lib\/retina\/rescued\/broken-node1/);
+  });
+
   test('what cannot be sent is told: exit code 1, or 2 for a wrong command line', async () => {
     await capture('whole', ['--node-names', 'node1', ...bucket('evidence')]);
     const nothing = await upload(['whole']);
@@ -194,7 +202,10 @@ describe('what a destination did not take is sent again from its node', () => {
       '_',
     ]);
     assert.equal(wrong.code, 2);
-    assert.match(wrong.stderr, /3 problems, nothing was uploaded|4 problems, nothing was uploaded/);
+    assert.match(
+      wrong.stderr,
+      /^error: 3 problems, nothing was uploaded\n {2}--pvc.*\n {2}--s3-secret and.*\n {2}--upload-timeout/,
+    );
     assert.equal((await upload([])).code, 2);
     assert.match((await upload(['nosuch'])).stderr, /there is no capture nosuch in namespace e2e-upload/);
   });
