@@ -179,7 +179,7 @@ export function uploadStep({ name, namespace, nodes }: CaptureSummary): string |
   );
   if (!kept) return undefined;
   const rest = `${name} -n ${namespace}`;
-  return `kubectl retina capture upload ${rest}    or: kubectl retina capture download ${rest}`;
+  return `kubectl retina capture upload ${rest}\n  or: kubectl retina capture download ${rest}`;
 }
 
 /** How far a capture is: `1/2`. */

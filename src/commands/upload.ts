@@ -98,13 +98,12 @@ async function report({ ui }: Deps, capture: CaptureSummary, { plan, outcomes }:
   for (const outcome of outcomes) for (const line of copyLines(outcome)) ui.note(`  ${line}`);
   if (whole === all) return true;
   const rest = `${capture.name} -n ${capture.namespace}`;
-  const steps = [
-    `upload ${rest}, with other keys (--s3-secret …) or another destination`,
-    `download ${rest}, which fetches what is kept`,
-  ];
-  const [next = '', other] = whole < outcomes.length ? steps : [`status ${rest}`];
-  ui.note(`Next: kubectl retina capture ${next}`);
-  if (other !== undefined) ui.note(`Or: kubectl retina capture ${other}`);
+  if (whole === outcomes.length) {
+    ui.note(`Next: kubectl retina capture status ${rest}`);
+    return false;
+  }
+  ui.note(`Next, with other keys (--s3-secret …) or another destination: kubectl retina capture upload ${rest}`);
+  ui.note(`  or fetch what is kept: kubectl retina capture download ${rest}`);
   return false;
 }
 
