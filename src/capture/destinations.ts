@@ -6,6 +6,8 @@ import type { Snapshot } from './snapshot.ts';
 import type { ClaimFact, NodeTerms } from './storage.ts';
 import { listNames, nearest } from './suggest.ts';
 
+type Facts = Pick<Snapshot, 'namespace' | 'nodes' | 'storage'>;
+
 /**
  * Checks what can be known of the destinations before anything is created; what should be known besides is in the
  * answer. Throws a ClusterError where a tarball could not be delivered.
@@ -13,7 +15,7 @@ import { listNames, nearest } from './suggest.ts';
 export function checkDestinations(
   destinations: readonly Destination[],
   targets: readonly { node: string }[],
-  snapshot: Snapshot,
+  snapshot: Facts,
 ): string[] {
   const nodes = targets.map(({ node }) => node);
   return destinations.flatMap((to) => {
@@ -32,7 +34,7 @@ export function checkDestinations(
   });
 }
 
-function checkClaim(name: string, nodes: readonly string[], snapshot: Snapshot): string[] {
+function checkClaim(name: string, nodes: readonly string[], snapshot: Facts): string[] {
   const { claims } = snapshot.storage;
   const what = `PersistentVolumeClaim ${name}`;
   if (claims === undefined) return [`${what} could not be checked: you may not list PersistentVolumeClaims`];
@@ -110,7 +112,7 @@ function holds(operator: string, values: readonly string[], value: string | unde
   }
 }
 
-function checkSecret(kind: 'blob' | 's3', name: string, snapshot: Snapshot): void {
+function checkSecret(kind: 'blob' | 's3', name: string, snapshot: Facts): void {
   const { secrets } = snapshot.storage;
   if (secrets === undefined) return;
   const secret = secrets.find((each) => each.name === name);

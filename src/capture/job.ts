@@ -18,7 +18,7 @@ import { encodeSpec, PODINFO_DIRECTORY, PODINFO_SPEC, PODINFO_STOP, type Workloa
 
 /** Seconds that a capture pod has, when it is deleted, to bundle and deliver what it has; as in the reference. */
 const GRACE_SECONDS = 1800;
-const PODINFO_VOLUME = 'retina';
+export const PODINFO_VOLUME = 'retina';
 
 /** Tolerates what keeps other pods off a node: a node in trouble is one to capture on. */
 export const TOLERATIONS = [
@@ -30,11 +30,11 @@ export const TOLERATIONS = [
  * A container's first process ignores the signals that it has no handler for yet: a pod that was deleted while it
  * started would capture to its end. With the sandbox's as the first process, it dies.
  */
-const LINUX_POD = { shareProcessNamespace: true };
+export const LINUX_POD = { shareProcessNamespace: true };
 /** A container on Windows reaches the network of its node only as a process of the node itself. */
 const HOST_PROCESS = { hostProcess: true, runAsUserName: 'NT AUTHORITY\\SYSTEM' };
 
-type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
+export type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
 type Container = PodSpec['containers'][number];
 
 /** The Job that captures on one node. */
@@ -89,7 +89,10 @@ function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
         ],
       },
     ],
-    volumes: [podInfoVolume(), ...mounts.map(({ volume }) => volume)],
+    volumes: [
+      podInfoVolume({ [PODINFO_SPEC]: ANNOTATION_WORKLOAD, [PODINFO_STOP]: ANNOTATION_STOP }),
+      ...mounts.map(({ volume }) => volume),
+    ],
   };
 }
 
@@ -149,13 +152,10 @@ function resources(settings: JobSettings): NonNullable<Container['resources']> {
 }
 
 /** The pod's own annotations as files: they bring the order in, and later the word to stop, without exec or network. */
-function podInfoVolume(): NonNullable<PodSpec['volumes']>[number] {
-  const item = (path: string, annotation: string) => ({
+export function podInfoVolume(files: Readonly<Record<string, string>>): NonNullable<PodSpec['volumes']>[number] {
+  const items = Object.entries(files).map(([path, annotation]) => ({
     path,
     fieldRef: { fieldPath: `metadata.annotations['${annotation}']` },
-  });
-  return {
-    name: PODINFO_VOLUME,
-    downwardAPI: { items: [item(PODINFO_SPEC, ANNOTATION_WORKLOAD), item(PODINFO_STOP, ANNOTATION_STOP)] },
-  };
+  }));
+  return { name: PODINFO_VOLUME, downwardAPI: { items } };
 }

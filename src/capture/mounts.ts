@@ -59,7 +59,10 @@ function toSpec(destination: Destination, own: string): DestinationSpec {
 }
 
 /** The volumes that a workload's destinations need, each with its mount. */
-export function destinationMounts({ destinations, nodePlace }: WorkloadSpec): Mounted[] {
+export function destinationMounts({
+  destinations,
+  nodePlace,
+}: Pick<WorkloadSpec, 'destinations' | 'nodePlace'>): Mounted[] {
   const node = nodePlace === undefined ? [] : [mounted('node', nodePlace.directory, hostPath(nodePlace.path))];
   return [...destinations.flatMap(mountOf), ...node];
 }

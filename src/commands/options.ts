@@ -4,6 +4,7 @@ import { GROUPS, type OptionRow } from './option-row.ts';
 import {
   captureNameRow,
   DEFAULT_HOST_PATH,
+  DEFAULT_UPLOAD_TIMEOUT,
   destinationRows,
   imageRows,
   runRows,
@@ -158,6 +159,33 @@ export const downloadRows: readonly OptionRow[] = [
   },
   blobUrlRow,
   ...storeRows,
+  ...imageRows,
+  ...sharedRows,
+];
+/** Flags of `create` that say the same here; the tarballs come from the nodes, so a host path is no destination. */
+const againRows = destinationRows.filter(({ flags }) => !/^--(host-path|upload-timeout|cleanup)/.test(flags));
+
+export const uploadRows: readonly OptionRow[] = [
+  nameRow,
+  {
+    group: GROUPS.which,
+    flags: '--node-names <names>',
+    description: 'only from these nodes',
+    default: 'all of the capture',
+  },
+  ...againRows.map((row) => ({ ...row, group: GROUPS.again })),
+  {
+    group: GROUPS.run,
+    flags: '--upload-timeout <duration>',
+    description: 'how long each upload may take, with all its tries',
+    default: DEFAULT_UPLOAD_TIMEOUT,
+  },
+  {
+    group: GROUPS.run,
+    flags: '--cleanup-after-upload',
+    description: 'remove the copy from the node once every destination has confirmed its size and checksum',
+    default: 'false',
+  },
   ...imageRows,
   ...sharedRows,
 ];

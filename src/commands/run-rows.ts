@@ -89,7 +89,8 @@ export const destinationRows: readonly OptionRow[] = [
   {
     group: GROUPS.where,
     flags: '--cleanup-after-upload',
-    description: 'remove the Jobs and Secrets once every tarball is in a PVC, Blob or S3',
+    description:
+      'remove the Jobs and Secrets once every tarball is in a PVC, Blob or S3, and the copy in a --host-path once these have confirmed it',
     default: 'false',
   },
 ];

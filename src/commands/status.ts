@@ -12,7 +12,7 @@ import { Problems, throwProblems } from './flags.ts';
 import { captureName } from './name-argument.ts';
 import { type Format, parseFormat, renderDocument } from './output-format.ts';
 import { showProgress } from './progress.ts';
-import { age, count, failureLines, locations, lostCell, lostOf, plural, size, totals } from './render.ts';
+import { age, count, failureLines, locations, lostCell, lostOf, plural, size, totals, uploadStep } from './render.ts';
 
 export type StatusFlags = ConnectionOptions & { name?: string; output?: string; watch?: boolean };
 
@@ -112,7 +112,9 @@ function deliveryCell(node: NodeStatus): Cell {
 }
 
 function delivered({ destinations, rescued }: WorkloadResult): string[] {
-  const places = destinations.map((to) => `${to.location} ${to.ok ? '✔' : '✖'}`);
+  const places = destinations.map(
+    (to) => `${to.location} ${to.removed === true ? '(removed: the others have it)' : to.ok ? '✔' : '✖'}`,
+  );
   return [...places, ...(rescued === undefined ? [] : [`${rescued} (kept on the node)`])];
 }
 
@@ -144,5 +146,7 @@ function lossLines(capture: CaptureSummary): string[] {
 function nextStep(capture: CaptureSummary): string | undefined {
   const rest = `${capture.name} -n ${capture.namespace}`;
   if (capture.state === 'Capturing' || capture.state === 'Pending') return `kubectl retina capture stop ${rest}`;
-  return totals(capture.nodes).bytes > 0 ? `kubectl retina capture download ${rest}` : undefined;
+  return (
+    uploadStep(capture) ?? (totals(capture.nodes).bytes > 0 ? `kubectl retina capture download ${rest}` : undefined)
+  );
 }

@@ -98,14 +98,16 @@ function openUpload({ client, sas }: Container, stem: string, { tries, log, kept
   const guarded = guard(sas, tarballName(stem), tries);
   const send = (part: Buffer, index: number) => guarded((limit) => stage(blob, { part, index }, limit));
   const parts = cutIntoParts(MAX_BLOCKS, send, kept);
+  let committed: string | undefined;
   return {
     write: (chunk) => parts.write(chunk),
     commit: async (head) => {
       const count = await parts.finish(head);
       const ids = Array.from({ length: count }, (_, index) => blockId(index));
-      await guarded((abortSignal) =>
-        blob.commitBlockList(ids, { abortSignal, blobHTTPHeaders: { blobContentType: 'application/gzip' } }),
-      );
+      await guarded(async (abortSignal) => {
+        const blobHTTPHeaders = { blobContentType: 'application/gzip' };
+        committed = (await blob.commitBlockList(ids, { abortSignal, blobHTTPHeaders })).etag;
+      });
     },
     putResult: async (text, sha256) => {
       // Known only after the commit; that it is in the result beside the blob is what counts.
@@ -121,6 +123,17 @@ function openUpload({ client, sas }: Container, stem: string, { tries, log, kept
         resultName(stem),
         tries,
       )((abortSignal) => beside.upload(text, Buffer.byteLength(text), { abortSignal, blobHTTPHeaders }));
+    },
+    confirm: async ({ bytes }) => {
+      const place = `${sas.container}/${tarballName(stem)}`;
+      const held = await tries
+        .bound((abortSignal) => blob.getProperties({ abortSignal }))
+        .catch((error: unknown) => {
+          throw new CaptureError(`cannot look at ${place}: ${explainAzure(error, sas)}`);
+        });
+      // The tag tells that it is the blob whose checksums the service has compared, block by block.
+      if (held.contentLength === bytes && held.etag === committed) return;
+      throw new CaptureError(`${place} does not hold the ${bytes} bytes that were sent`);
     },
     // Blocks that were never committed are invisible, and Azure drops them after a week.
     abort: async () => {
@@ -168,6 +181,7 @@ export function explainAzure(error: unknown, sas: SasUrl): string {
   const reason = redact(message.split('\n')[0] ?? '', [sas.url, new URL(sas.url).searchParams.get('sig') ?? '']);
   const expired = sas.expiresAt !== undefined && sas.expiresAt.getTime() <= Date.now();
   const why = expired && statusCode === 403 ? ` (the SAS expired at ${sas.expiresAt?.toISOString()})` : '';
-  if (statusCode !== undefined) return `${code ?? `HTTP ${statusCode}`}: ${reason}${why}`;
+  // The answer to a look has no words.
+  if (statusCode !== undefined) return [code ?? `HTTP ${statusCode}`, reason].filter(Boolean).join(': ') + why;
   return `${errnoOf(error) ?? code ?? 'no connection'}: ${reason}`;
 }

@@ -18,6 +18,11 @@ export type Upload = {
   readBack?(): Promise<AsyncIterable<Uint8Array>>;
   /** After commit: puts the result beside the tarball, and its SHA-256 (hex) where the store keeps such words with it. */
   putResult(text: string, sha256: string): Promise<void>;
+  /**
+   * After commit, before putResult: has the place tell what it holds; rejects where that is not this very tarball.
+   * Stores have compared checksums while they took it, and tell its size; a directory is read back.
+   */
+  confirm(expected: { bytes: number; sha256: string }): Promise<void>;
   /** Before commit: leaves nothing behind. Never rejects. */
   abort(): Promise<void>;
 };

@@ -14,7 +14,9 @@ export type Delivered = {
   /** What failed. */
   errors: string[];
   /** Puts the result beside each tarball that was delivered; the answer is what went wrong. */
-  putResults(text: string): Promise<string[]>;
+  putResults(text: string, except?: Delivery['kind']): Promise<string[]>;
+  /** Has each destination that took the tarball tell what it holds; the answer is what could not be confirmed. */
+  confirm(except?: Delivery['kind']): Promise<string[]>;
 };
 
 /** One destination's state; `upload` is null once it has failed. */
@@ -41,13 +43,22 @@ export async function deliver(
     sent: deliveries.some(({ ok }) => ok) ? sent : null,
     deliveries,
     errors: deliveries.flatMap(({ error }) => error ?? []),
-    putResults: async (text) => {
-      const outcomes = await Promise.allSettled(
-        branches.map(async ({ upload }) => upload?.putResult(text, sent?.sha256 ?? '')),
-      );
-      return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [messageOf(outcome.reason)] : []));
-    },
+    putResults: (text, except) =>
+      ofEach(branches, except, async (upload) => upload.putResult(text, sent?.sha256 ?? '')),
+    confirm: async (except) =>
+      sent === null ? ['there is no tarball'] : ofEach(branches, except, (upload) => upload.confirm(sent)),
   };
+}
+
+/** Does something at every destination that took the tarball; the answer is what went wrong. */
+async function ofEach(
+  branches: readonly Branch[],
+  except: Delivery['kind'] | undefined,
+  step: (upload: Upload) => Promise<void>,
+): Promise<string[]> {
+  const chosen = branches.flatMap(({ uploader, upload }) => (upload && uploader.kind !== except ? [upload] : []));
+  const outcomes = await Promise.allSettled(chosen.map(step));
+  return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [messageOf(outcome.reason)] : []));
 }
 
 async function sendInOrder(source: AsyncIterable<Uint8Array>, branches: readonly Branch[]): Promise<Sent | null> {

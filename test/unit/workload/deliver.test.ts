@@ -22,7 +22,8 @@ function fake(location: string, failAt?: 'open' | 'write' | 'commit' | 'result')
     received.push(Buffer.from(chunk));
     return step('write');
   };
-  const upload = { write, commit: () => step('commit'), putResult: () => step('result'), abort: () => step('abort') };
+  const end = { commit: () => step('commit'), confirm: () => step('confirm'), putResult: () => step('result') };
+  const upload = { write, ...end, abort: () => step('abort') };
   return { kind: 'host-path', location, calls, received, open: () => step('open').then(() => upload) };
 }
 

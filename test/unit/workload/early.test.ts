@@ -61,6 +61,7 @@ function store(failing: number | undefined, delay: number): Stored {
           object = Buffer.concat(parts);
         },
         putResult: () => Promise.resolve(),
+        confirm: () => Promise.resolve(),
         abort: async () => {
           await cut.settle();
           aborted = true;
