@@ -71,6 +71,7 @@ async function openUpload(
   const send = (part: Buffer, index: number) =>
     guarded(tarballName(stem), (abortSignal) => multipart.send(part, index, { abortSignal }));
   const parts = cutIntoParts(MAX_PARTS, send, kept);
+  const tellLeft = leftBy(connection, keyOf(target, tarballName(stem), 's3://'));
   return {
     write: (chunk) => parts.write(chunk),
     commit: async (head) => {
@@ -87,6 +88,7 @@ async function openUpload(
         if (!tries.answered || !(await isThere(sdk, client, made))) throw error;
         log(`${keyOf(target, tarballName(stem), 's3://')}: the answer was lost, but the object is there`);
       }
+      await multipart.sweep({ abortSignal: AbortSignal.timeout(AFTERMATH) }).catch(tellLeft);
     },
     putResult: async (text) => {
       const beside = { Bucket: target.bucket, Key: keyOf(target, resultName(stem)) };
@@ -100,11 +102,14 @@ async function openUpload(
     abort: async () => {
       tries.giveUp();
       await parts.settle();
-      await multipart.abort({ abortSignal: AbortSignal.timeout(AFTERMATH) }).catch((error: unknown) => {
-        log(`parts of ${keyOf(target, tarballName(stem), 's3://')} stay in the bucket, unfinished: ${explain(error)}`);
-      });
+      await multipart.abort({ abortSignal: AbortSignal.timeout(AFTERMATH) }).catch(tellLeft);
     },
   };
+}
+
+/** Tells that parts could not be taken back. */
+function leftBy({ log, explain }: Connection, location: string): (error: unknown) => void {
+  return (error) => log(`parts of ${location} stay in the bucket, unfinished: ${explain(error)}`);
 }
 
 function keyOf({ bucket, prefix }: S3Target, name: string, scheme?: 's3://'): string {
@@ -137,12 +142,24 @@ async function isThere(sdk: Sdk, client: S3Connection['client'], { Bucket, Key, 
 }
 
 /** A multipart upload, begun with its first part. */
-function multipartOf(sdk: Sdk, client: S3Connection['client'], { made, check }: { made: Made; check: Check }) {
-  const object = { Bucket: made.Bucket, Key: made.Key };
+function multipartOf(sdk: Sdk, client: S3Connection['client'], { made: order, check }: { made: Made; check: Check }) {
+  const object = { Bucket: order.Bucket, Key: order.Key };
   const done: CompletedPart[] = [];
   let beginning: Promise<string | undefined> | undefined;
-  const begin = async (limit: Limit): Promise<string | undefined> =>
-    (await client.send(new sdk.CreateMultipartUploadCommand({ ...made, ...check() }), limit)).UploadId;
+  let madeAgain = false;
+  const begin = async (limit: Limit): Promise<string | undefined> => {
+    const made = await client.send(new sdk.CreateMultipartUploadCommand({ ...order, ...check() }), limit);
+    madeAgain = (made.$metadata.attempts ?? 1) > 1;
+    return made.UploadId;
+  };
+  const unfinished = async (limit: Limit): Promise<string[]> => {
+    const query = { Bucket: object.Bucket, Prefix: object.Key };
+    const { Uploads = [] } = await client.send(new sdk.ListMultipartUploadsCommand(query), limit);
+    return Uploads.flatMap(({ Key, UploadId }) => (UploadId && Key === object.Key ? [UploadId] : []));
+  };
+  const takeBack = async (ids: Iterable<string>, limit: Limit): Promise<void> => {
+    for (const UploadId of ids) await client.send(new sdk.AbortMultipartUploadCommand({ ...object, UploadId }), limit);
+  };
   return {
     send: async (part: Buffer, index: number, limit: Limit): Promise<void> => {
       beginning ??= begin(limit);
@@ -156,17 +173,16 @@ function multipartOf(sdk: Sdk, client: S3Connection['client'], { made, check }: 
       const order = { ...object, UploadId: await beginning, MultipartUpload: { Parts } };
       await client.send(new sdk.CompleteMultipartUploadCommand(order), limit);
     },
-    /** A creation whose answer was lost was made twice: all that are there for the key are taken back, if they may be listed. */
+    /** After completion: a creation whose answer was lost was made again, and the first stays without a part. */
+    sweep: async (limit: Limit): Promise<void> => {
+      if (madeAgain) await takeBack(await unfinished(limit), limit);
+    },
+    /** All that are there for the key are taken back, if they may be listed. */
     abort: async (limit: Limit): Promise<void> => {
       if (beginning === undefined) return;
       const own = await beginning.catch(() => undefined);
-      const ids = new Set(own === undefined ? [] : [own]);
-      const query = { Bucket: object.Bucket, Prefix: object.Key };
-      const listed = await client.send(new sdk.ListMultipartUploadsCommand(query), limit).catch(() => undefined);
-      for (const upload of listed?.Uploads ?? [])
-        if (upload.UploadId && upload.Key === object.Key) ids.add(upload.UploadId);
-      for (const UploadId of ids)
-        await client.send(new sdk.AbortMultipartUploadCommand({ ...object, UploadId }), limit);
+      const others = await unfinished(limit).catch(() => []);
+      await takeBack(new Set(own === undefined ? others : [own, ...others]), limit);
     },
   };
 }
