@@ -46,6 +46,8 @@ async function prepare(): Promise<void> {
   await makeSecrets(NS, {
     s3: { 's3-access-key-id': S3_KEYS.accessKeyId, 's3-secret-access-key': S3_KEYS.secretAccessKey },
     'blob-reading': { 'blob-upload-url': await blob.sas('caps', { permissions: 'rl' }) },
+    'blob-nowhere': { 'blob-upload-url': await blob.sas('nowhere') },
+    'blob-forged': { 'blob-upload-url': (await blob.sas('caps')).replace(/sig=[^&]+/, `sig=${'A'.repeat(43)}%3D`) },
     'blob-expired': { 'blob-sas-url': await blob.sas('caps', { seconds: -60 }) },
   });
 }
@@ -206,6 +208,8 @@ describe('destinations beside the host path', () => {
       { ...KEYS, AWS_ACCESS_KEY_ID: 'x' },
       /InvalidAcc/,
     ],
+    ['a container that is not there', 'no-container', () => ['--blob-secret', 'blob-nowhere'], {}, /ContainerNotFound/],
+    ['a forged SAS', 'forged', () => ['--blob-secret', 'blob-forged'], {}, /AuthorizationFailure/],
     ['an expired SAS', 'expired', () => ['--blob-secret', 'blob-expired'], {}, /the SAS expired at 20/],
     ['a SAS for reading', 'reading', () => ['--blob-secret', 'blob-reading'], {}, /AuthorizationPermissionMismatch/],
     [

@@ -14,22 +14,25 @@ import { type Fate, memoryS3, type Operation } from '../support/s3-memory.ts';
 
 const MiB = 2 ** 20;
 const ENDED = new Date('2026-11-21T10:16:00Z');
+/** Milliseconds that no upload here takes. */
+const PLENTY = 60_000;
 /** Bytes that do not shrink, to cut captures from. */
-const POOL = randomBytes(34 * MiB);
+const POOL = randomBytes(26 * MiB);
 
 type Fault = { operation: Operation; from: number; times: number; fate: Exclude<Fate, 'passes'> };
 
 /** A few requests in a row that fail for now, or all from one on that are refused. */
-const fault = (...operations: readonly Operation[]): fc.Arbitrary<Fault> => {
-  const at = { operation: fc.constantFrom(...operations), from: fc.nat(3) };
-  const passing = fc.record({
-    ...at,
-    times: fc.integer({ min: 1, max: 3 }),
-    fate: fc.constantFrom('busy', 'cut', 'unheard'),
+const FAULT = fc
+  .tuple(
+    fc.constantFrom<Operation>('create', 'part', 'part', 'complete', 'complete', 'put', 'abort', 'list', 'head'),
+    fc.nat(3),
+    fc.integer({ min: 1, max: 3 }),
+    fc.constantFrom<Fault['fate']>('busy', 'cut', 'unheard', 'refused'),
+  )
+  .map(([operation, part, times, fate]): Fault => {
+    const from = operation === 'part' ? part : 0;
+    return { operation, from, fate, times: fate === 'refused' ? Number.POSITIVE_INFINITY : times };
   });
-  const lasting = fc.record({ ...at, times: fc.constant(Number.POSITIVE_INFINITY), fate: fc.constant('refused') });
-  return fc.oneof({ weight: 3, arbitrary: passing }, lasting) as fc.Arbitrary<Fault>;
-};
 
 function fateOf(faults: readonly Fault[]): (operation: Operation) => Fate {
   const counts = new Map<Operation, number>();
@@ -63,11 +66,11 @@ suite('an upload to S3 whose requests fail', () => {
   test('the object is the tarball, or absent; what is told of it is so; nothing unfinished stays', async () => {
     const outcomes = { ok: 0, failed: 0 };
     const cases = fc.record({
-      bytes: fc.oneof(fc.integer({ min: 24, max: 34 * MiB }), fc.integer({ min: 14 * MiB, max: 34 * MiB })),
+      bytes: fc.oneof(fc.integer({ min: 24, max: 8 * MiB }), fc.integer({ min: 14 * MiB, max: 26 * MiB })),
       steps: fc.array(fc.integer({ min: 100_000, max: 2 * MiB }), { minLength: 1, maxLength: 5 }),
       other: fc.uint8Array({ maxLength: 3000 }),
-      faults: fc.array(fault('create', 'part', 'complete', 'abort', 'list', 'put', 'head'), { maxLength: 4 }),
-      late: fc.option(fc.integer({ min: 0, max: 400 }), { nil: 60_000, freq: 4 }),
+      faults: fc.array(FAULT, { maxLength: 3 }),
+      late: fc.option(fc.integer({ min: 0, max: 400 }), { nil: PLENTY, freq: 4 }),
       fails: fc.nat(9).map((odds) => odds === 0),
     });
     const property = fc.asyncProperty(cases, async ({ bytes, steps, other, faults, late, fails }) => {
@@ -87,11 +90,14 @@ suite('an upload to S3 whose requests fail', () => {
       await sleep(5);
       store.end();
       const object = store.objects.get('x.tar.gz')?.body;
+      // What is under way when the time is over may still arrive: twice kept is better than wrongly told.
+      const inTime = late === PLENTY;
       const ok = deliveries[0]?.ok ?? false;
       outcomes[ok ? 'ok' : 'failed'] += 1;
       assert.equal(sent === null, !ok);
       if (ok) assert.ok(object, 'what is told to be saved is there');
-      else assert.ok(object === undefined || store.unheard.has('x.tar.gz'), 'what is told to be lost is not there');
+      else if (inTime)
+        assert.ok(object === undefined || store.unheard.has('x.tar.gz'), 'what is told to be lost is not there');
       if (object !== undefined) assertTarball(object, packets);
       if (ok)
         assert.deepEqual(sent, {
@@ -101,7 +107,7 @@ suite('an upload to S3 whose requests fail', () => {
             .digest('hex'),
         });
       const hindered = faults.some(({ operation, fate }) => /abort|list/.test(operation) && fate === 'refused');
-      if (!hindered) assert.deepEqual([...store.uploads.keys()], []);
+      if (inTime && !hindered) assert.deepEqual([...store.uploads.keys()], []);
       const whole = Buffer.concat(await Array.fromAsync(streamBundle(entries, ENDED)));
       if (object !== undefined) assert.ok(object.equals(whole));
     });
