@@ -69,7 +69,7 @@ async function openUpload(
   { stem, kept }: { stem: string; kept: number | undefined },
 ): Promise<Upload> {
   const task = await toTask(connection, target, stem);
-  const { client, explain, tries, log, sdk, made, check, place, guarded } = task;
+  const { client, tries, log, sdk, made, check, place, guarded } = task;
   const multipart = multipartOf(sdk, client, { made, check });
   const send = (part: Buffer, index: number) =>
     guarded(`write ${place}`, (abortSignal) => multipart.send(part, index, { abortSignal }));
