@@ -32,7 +32,7 @@ export function s3Uploader(target: S3Target, stem: string, bounds: Bounds): Uplo
       const tries = watchTries(location, bounds);
       const ca = target.ca === null ? null : ((await readKey(target.ca.directory, KEY_S3_CA)) ?? null);
       const connection = await connectS3({ ...target, ca }, await readCredentials(target), tries);
-      return openUpload({ ...connection, tries, log: bounds.log }, target, { stem, kept });
+      return openUpload({ ...connection, tries, ...bounds }, target, { stem, kept });
     },
   };
 }
@@ -48,14 +48,14 @@ async function readCredentials({ access }: S3Target): Promise<S3Credentials | un
   return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
 }
 
-type Connection = S3Connection & { tries: Tries; log: Bounds['log'] };
+type Connection = S3Connection & Pick<Bounds, 'log' | 'stores'> & { tries: Tries };
 
 async function openUpload(
   connection: Connection,
   target: S3Target,
   { stem, kept }: { stem: string; kept: number | undefined },
 ): Promise<Upload> {
-  const { client, explain, tries, log } = connection;
+  const { client, explain, tries, log, stores } = connection;
   const sdk = await import('@aws-sdk/client-s3');
   const guarded = async <T>(name: string, request: (abortSignal: AbortSignal) => Promise<T>): Promise<T> => {
     try {
@@ -70,7 +70,7 @@ async function openUpload(
   const multipart = multipartOf(sdk, client, { made, check });
   const send = (part: Buffer, index: number) =>
     guarded(tarballName(stem), (abortSignal) => multipart.send(part, index, { abortSignal }));
-  const parts = cutIntoParts(MAX_PARTS, send, kept);
+  const parts = cutIntoParts({ maxParts: MAX_PARTS, kept, stores }, send);
   return {
     write: (chunk) => parts.write(chunk),
     commit: async (head) => {

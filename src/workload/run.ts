@@ -25,7 +25,8 @@ export type WorkloadOutcome = { kind: 'result'; result: WorkloadResult } | { kin
  */
 export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions): Promise<WorkloadOutcome> {
   const late = new AbortController();
-  const bounds = { late: late.signal, log: options.log };
+  const stores = spec.destinations.filter(({ kind }) => kind === 's3' || kind === 'blob').length;
+  const bounds = { late: late.signal, log: options.log, stores };
   const uploaders = spec.destinations.map((destination) => createUploader(destination, spec.stem, bounds));
   if (spec.tool === 'pktmon') return failed(spec, uploaders, { at: options.now(), error: NO_PKTMON });
   let scratch: Scratch;

@@ -77,7 +77,9 @@ suite('delivery', () => {
       { name: 'b.pcap', size: packets.length, open: () => chunks(packets.subarray(0, 7), packets.subarray(7)) },
       { name: `${'x'.repeat(150)}.txt`, content: Buffer.from('in memory') },
     ];
-    const tar = gunzipSync(Buffer.concat(await Array.fromAsync(streamBundle(entries, new Date(0)))));
+    const tar = gunzipSync(
+      Buffer.concat(await Array.fromAsync(streamBundle(entries, new Date(0)), (piece) => Buffer.from(piece))),
+    );
     for (const [index, name] of ['a.pcap', 'b.pcap'].entries()) {
       const at = index * (512 + packets.length);
       assert.equal(tar.toString('latin1', at, at + 6), name);
