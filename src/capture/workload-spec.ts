@@ -128,6 +128,8 @@ const delivery = z.object({
   location: z.string(),
   ok: z.boolean(),
   error: z.optional(z.string()),
+  /** ISO 8601; when it lay there under its final name. Absent where it never did. */
+  durableAt: z.optional(z.string()),
 });
 
 const workloadResult = z.object({

@@ -7,6 +7,7 @@ import { directoryUploader } from '../upload/host-path.ts';
 import { createUploader, type Uploader } from '../upload/uploader.ts';
 import { streamBundle } from './bundle.ts';
 import { type Delivered, deliver } from './deliver.ts';
+import { noteDurable } from './durable.ts';
 import { deliverEarly, type EarlyDelivery, mayBeginEarly } from './early.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 import { type Captured, capture, pcapName, type WorkloadOptions } from './session.ts';
@@ -27,7 +28,8 @@ export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions):
   const late = new AbortController();
   const stores = spec.destinations.filter(({ kind }) => kind === 's3' || kind === 'blob').length;
   const bounds = { late: late.signal, log: options.log, stores };
-  const uploaders = spec.destinations.map((destination) => createUploader(destination, spec.stem, bounds));
+  const durable = noteDurable(options.now, options.log);
+  const uploaders = spec.destinations.map((to) => durable.watch(createUploader(to, spec.stem, bounds)));
   if (spec.tool === 'pktmon') return failed(spec, uploaders, { at: options.now(), error: NO_PKTMON });
   let scratch: Scratch;
   try {
@@ -39,10 +41,12 @@ export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions):
   try {
     const captured = await capture(spec, scratch, options, early);
     if (captured.reason === 'discard') return { kind: 'discarded' };
+    durable.ended(captured.endedAt);
     const lateness = abortLater(late, spec.uploadTimeoutMs);
     try {
       const delivered = await bundleAndDeliver(spec, captured, { scratch, uploaders, options, early });
-      return { kind: 'result', result: await conclude(spec, captured, delivered) };
+      const deliveries = durable.addTo(delivered.deliveries);
+      return { kind: 'result', result: await conclude(spec, captured, { ...delivered, deliveries }) };
     } finally {
       clearTimeout(lateness);
     }

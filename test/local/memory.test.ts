@@ -49,6 +49,9 @@ suite('memory of the program in a pod, with 200 MB of packets', { skip: labProbl
       const { result, peakMiB } = await pod.ended();
       t.diagnostic(`${name}: ${peakMiB.toFixed(0)} MiB`);
       assert.deepEqual([result.destinations.map(({ ok }) => ok), result.errors], [destinations.map(() => true), []]);
+      const told = pod.log.filter(({ line }) => /^durable \d+\.\d s after the capture's end: /.test(line));
+      assert.equal(told.length, destinations.length);
+      assert.ok(result.destinations.every(({ durableAt = '' }) => durableAt >= result.endedAt));
       assert.ok(result.pcapBytes > 100e6, `${result.pcapBytes} bytes`);
       assert.ok(peakMiB > 20 && peakMiB <= MOST_MIB, `${peakMiB.toFixed(0)} MiB`);
     });
