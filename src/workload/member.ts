@@ -40,7 +40,7 @@ export function memberMaker(): (tar: Buffer) => Promise<Member> {
 
 /** A member whose length depends on nothing but that of its content. */
 export function storedMember(tar: Buffer): Buffer {
-  const blocks = Math.ceil(tar.length / BLOCK_BYTES);
+  const blocks = Math.max(1, Math.ceil(tar.length / BLOCK_BYTES));
   const frame = FRAME_HEADER.length + FRAME_TRAILER_BYTES;
   return store(tar, Buffer.allocUnsafeSlow(frame + blocks * BLOCK_HEADER_BYTES + tar.length));
 }
@@ -48,14 +48,16 @@ export function storedMember(tar: Buffer): Buffer {
 /** Writes a member of stored blocks; a copy and a CRC are quicker here than a way to another thread and back. */
 function store(tar: Buffer, room: Buffer): Buffer {
   let at = FRAME_HEADER.copy(room);
-  for (let from = 0; from < tar.length; from += BLOCK_BYTES) {
+  let from = 0;
+  do {
     const length = Math.min(BLOCK_BYTES, tar.length - from);
     room[at] = from + length === tar.length ? 1 : 0;
     room.writeUInt16LE(length, at + 1);
     room.writeUInt16LE(~length & 0xffff, at + 3);
     at += BLOCK_HEADER_BYTES;
     at += tar.copy(room, at, from, from + length);
-  }
+    from += length;
+  } while (from < tar.length);
   at = room.writeUInt32LE(crc32(tar), at);
   return room.subarray(0, room.writeUInt32LE(tar.length, at));
 }
