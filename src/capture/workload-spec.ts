@@ -132,6 +132,8 @@ export const delivery = z.object({
   error: z.optional(z.string()),
   /** It was there, and was removed since others have it. */
   removed: z.optional(z.boolean()),
+  /** ISO 8601; when it lay there under its final name. Absent where it never did. */
+  durableAt: z.optional(z.string()),
 });
 
 export const workloadResult = z.object({

@@ -32,7 +32,7 @@ export function s3Uploader(target: S3Target, stem: string, bounds: Bounds): Uplo
       const tries = watchTries(location, bounds);
       const ca = target.ca === null ? null : ((await readKey(target.ca.directory, KEY_S3_CA)) ?? null);
       const connection = await connectS3({ ...target, ca }, await readCredentials(target), tries);
-      return openUpload({ ...connection, tries, log: bounds.log }, target, { stem, kept });
+      return openUpload({ ...connection, tries, ...bounds }, target, { stem, kept });
     },
   };
 }
@@ -48,7 +48,7 @@ async function readCredentials({ access }: S3Target): Promise<S3Credentials | un
   return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
 }
 
-type Connection = S3Connection & { tries: Tries; log: Bounds['log'] };
+type Connection = S3Connection & Pick<Bounds, 'log' | 'stores'> & { tries: Tries };
 
 /** An upload and all that its requests need. */
 type Task = Connection & {
@@ -69,11 +69,11 @@ async function openUpload(
   { stem, kept }: { stem: string; kept: number | undefined },
 ): Promise<Upload> {
   const task = await toTask(connection, target, stem);
-  const { client, tries, log, sdk, made, check, place, guarded } = task;
+  const { client, tries, log, stores, sdk, made, check, place, guarded } = task;
   const multipart = multipartOf(sdk, client, { made, check });
   const send = (part: Buffer, index: number) =>
     guarded(`write ${place}`, (abortSignal) => multipart.send(part, index, { abortSignal }));
-  const parts = cutIntoParts(MAX_PARTS, send, kept);
+  const parts = cutIntoParts({ maxParts: MAX_PARTS, kept, stores }, send);
   const toldAsLeft = tellLeft(connection, place);
   let inParts = false;
   return {

@@ -36,6 +36,11 @@ export type Uploader = {
   open(kept?: number): Promise<Upload>;
 };
 
+/** How many of the destinations are stores: they share the memory for what is under way. */
+export function countStores(targets: readonly DestinationSpec[]): number {
+  return targets.filter(({ kind }) => kind === 's3' || kind === 'blob').length;
+}
+
 /** The uploader for a destination; `stem` is the tarball's name without its extension. */
 export function createUploader(target: DestinationSpec, stem: string, bounds: Bounds = UNBOUNDED): Uploader {
   switch (target.kind) {

@@ -80,8 +80,15 @@ async function sendHeadLast(
   try {
     const head = await late.head();
     if (head.length !== late.bytes) throw new Error(`${late.bytes} bytes were kept for a header of ${head.length}`);
-    const [sha256] = await Promise.all([hashAgain(head, bytes, branches, late), commit(branches, head)]);
-    return { bytes: head.length + bytes, sha256 };
+    const hash = hashAgain(head, bytes, branches, late);
+    // Neither is left alone: what is under way would else be undone while it is being finished.
+    const [found] = await Promise.allSettled([hash, commit(branches, head)]);
+    if (found.status === 'fulfilled') return { bytes: head.length + bytes, sha256: found.value };
+    for (const branch of branches) {
+      branch.error ??= `what lies in ${branch.uploader.location} may be damaged: ${messageOf(found.reason)}`;
+      branch.upload = null;
+    }
+    return null;
   } catch (error) {
     await refuse(branches, error);
     return null;

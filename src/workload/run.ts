@@ -4,9 +4,10 @@ import { encodeResult, WORKLOAD_VERSION, type WorkloadResult, type WorkloadSpec 
 import { messageOf } from '../errors.ts';
 import { explainErrno } from '../upload/explain.ts';
 import { directoryUploader, removeCopy } from '../upload/host-path.ts';
-import { createUploader, type Uploader } from '../upload/uploader.ts';
+import { countStores, createUploader, type Uploader } from '../upload/uploader.ts';
 import { streamBundle } from './bundle.ts';
 import { type Delivered, deliver } from './deliver.ts';
+import { noteDurable } from './durable.ts';
 import { deliverEarly, type EarlyDelivery, mayBeginEarly } from './early.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 import { type Captured, capture, pcapName, type WorkloadOptions } from './session.ts';
@@ -25,8 +26,9 @@ export type WorkloadOutcome = { kind: 'result'; result: WorkloadResult } | { kin
  */
 export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions): Promise<WorkloadOutcome> {
   const late = new AbortController();
-  const bounds = { late: late.signal, log: options.log };
-  const uploaders = spec.destinations.map((destination) => createUploader(destination, spec.stem, bounds));
+  const bounds = { late: late.signal, log: options.log, stores: countStores(spec.destinations) };
+  const durable = noteDurable(options.now, options.log);
+  const uploaders = spec.destinations.map((to) => durable.watch(createUploader(to, spec.stem, bounds)));
   if (spec.tool === 'pktmon') return failed(spec, uploaders, { at: options.now(), error: NO_PKTMON });
   let scratch: Scratch;
   try {
@@ -38,11 +40,15 @@ export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions):
   try {
     const captured = await capture(spec, scratch, options, early);
     if (captured.reason === 'discard') return { kind: 'discarded' };
+    durable.ended(captured.endedAt);
     const lateness = abortLater(late, spec.uploadTimeoutMs);
     try {
       const delivered = await bundleAndDeliver(spec, captured, { scratch, uploaders, options, early });
       const kept = captured.errors.length === 0 ? await dropCopy(spec, delivered, options.log) : delivered;
-      return { kind: 'result', result: await conclude(spec, captured, kept) };
+      return {
+        kind: 'result',
+        result: await conclude(spec, captured, { ...kept, deliveries: durable.addTo(kept.deliveries) }),
+      };
     } finally {
       clearTimeout(lateness);
     }

@@ -115,7 +115,7 @@ describe('uploads of several parts', () => {
 
   test('s3: the metadata of an upload in parts tell its SHA-256, and its bytes and its mark stay', async () => {
     const log: string[] = [];
-    const bounds = { late: new AbortController().signal, log: (line: string) => log.push(line) };
+    const bounds = { late: new AbortController().signal, log: (line: string) => log.push(line), stores: 1 };
     const odd = { ...bucket, prefix: 'a folder/ä+b' };
     const upload = await createUploader(odd, 'described', bounds).open(5);
     const hash = createHash('sha256')

@@ -82,7 +82,7 @@ suite('an upload to S3 whose requests fail', () => {
       ];
       const target = { bucket: 'b', region: 'r', endpoint: store.url, prefix: '', ca: null } as const;
       const access = { secret: 'test', directory };
-      const bounds = { late: AbortSignal.timeout(late), log: () => undefined };
+      const bounds = { late: AbortSignal.timeout(late), log: () => undefined, stores: 1 };
       const uploader = createUploader({ kind: 's3', ...target, checksums: 'when_supported', access }, 'x', bounds);
       const contents = Promise.resolve({ entries, now: ENDED });
       const source = streamGrowing('x.pcap', growing(packets, steps, fails), contents);
