@@ -156,6 +156,16 @@ export function blobServer(port: number) {
         startsOn: new Date(Date.now() - 3_600_000),
         expiresOn: new Date(Date.now() + (options.seconds ?? 3600) * 1000),
       }),
+    /** A SAS URL that says nothing of itself: a stored access policy of the container, of that name, has rights and time. */
+    policySas: async (container: string, name: string, policy: { permissions: string; seconds: number }) => {
+      const client = service.getContainerClient(container);
+      const { signedIdentifiers } = await client.getAccessPolicy();
+      const startsOn = new Date(Date.now() - 3_600_000);
+      const expiresOn = new Date(Date.now() + policy.seconds * 1000);
+      const accessPolicy = { permissions: policy.permissions, startsOn, expiresOn };
+      await client.setAccessPolicy(undefined, [...signedIdentifiers, { id: name, accessPolicy }]);
+      return client.generateSasUrl({ identifier: name });
+    },
     names: async (container: string) => {
       const names: string[] = [];
       for await (const blob of service.getContainerClient(container).listBlobsFlat()) names.push(blob.name);

@@ -67,8 +67,14 @@ suite('destinations of a command line', () => {
     assert.match(tells('se=2026-11-21T10:15:30Z'), /expires at .*10:15:30Z, before the capture can end/);
     assert.match(tells('se=2026-11-21T10:17:00Z'), /^warning: .*the upload must be done by then/);
     assert.match(tells('se=2026-12-01', null), /^warning: .*end the capture well before/);
-    assert.match(tells('st=2026-11-22'), /is not valid before 2026-11-22T00:00:00Z/);
+    assert.match(tells('st=2026-11-22'), /is not valid before 2026-11-22T00:00:00Z, and packets are sent from the st/);
+    assert.match(tells('st=2026-11-21T10:16:01Z', 600_000), /is not valid before/);
+    assert.equal(tells('st=2026-11-21T10:15:30Z&se=2026-12-01'), '');
     assert.match(tells('sp=rl'), /does not allow to write \(sp=rl, and w is needed\)/);
+    assert.match(tells('sp=c'), /sp=c, and w is needed/);
+    assert.equal(tells('ss=bf&srt=co&sp=w'), '');
+    assert.match(tells('ss=f&srt=o&sp=w'), /is for another service \(ss=f, and b is needed\)/);
+    assert.match(tells('ss=b&srt=sc&sp=w'), /does not reach blobs \(srt=sc, and o is needed\)/);
     assert.match(tells('se=soon'), /has a time that is none/);
     assert.match(convert({ blobUpload: sas('', 'http://10.0.0.1/a/c') }).warnings[0] ?? '', /without TLS/);
   });
