@@ -8,6 +8,11 @@ export type SasUrl = {
   readonly startsAt: Date | undefined;
 };
 
+/** A container, and the right by which it is used: a SAS, or whatever identity there is where it is used. */
+export type BlobAccess =
+  | { readonly kind: 'sas'; readonly sas: SasUrl }
+  | { readonly kind: 'identity'; readonly container: string };
+
 /** When a capture begins, and how many milliseconds it may take; null until it is stopped. */
 export type Span = { readonly start: Date; readonly durationMs: number | null };
 
@@ -15,6 +20,15 @@ export type Span = { readonly start: Date; readonly durationMs: number | null };
 const UPLOAD_TIME = 300_000;
 /** Milliseconds that the clock of whoever made a SAS may be ahead of this one. */
 const SKEW = 60_000;
+
+/** Reads the URL of a container, with a SAS or without any query; quotes, blanks and line breaks around it are forgiven. */
+export function parseBlobUrl(text: string): BlobAccess | Error {
+  const url = toUrl(text);
+  if (url instanceof Error) return url;
+  if (url.search === '') return { kind: 'identity', container: bare(url) };
+  const sas = parseSasUrl(text);
+  return sas instanceof Error ? sas : { kind: 'sas', sas };
+}
 
 /** Reads a SAS URL; quotes, blanks and line breaks around it are forgiven. Errors quote it without its query. */
 export function parseSasUrl(text: string): SasUrl | Error {

@@ -54,9 +54,10 @@ async function expectedIn(store: Store, tarball: string | undefined, signal: Abo
 async function openStoreOf(cluster: Cluster, at: StoreSpec): Promise<Store> {
   switch (at.kind) {
     case 'blob': {
+      if (at.access === null) return openBlobStore({ kind: 'identity', container: baseOf(at) });
       const sas = sasIn(await readSecret(cluster, at, at.access.secret));
       if (sas instanceof Error) throw new CaptureError(sas.message);
-      return openBlobStore(sas);
+      return openBlobStore({ kind: 'sas', sas });
     }
     case 's3': {
       const ca = at.ca === null ? null : valueIn(await readSecret(cluster, at, at.ca.secret), KEY_S3_CA);

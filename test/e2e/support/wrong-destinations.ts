@@ -11,7 +11,7 @@ export const destinationRows: readonly Row[] = [
   ['a SAS URL that is none', ['--blob-upload', 'caps'], /--blob-upload: that is no URL such as https:\/\/account/],
   ['an empty SAS URL', ['--blob-upload', '""'], /--blob-upload: the URL is empty/],
   ['a SAS URL without a container', ['--blob-upload', `${BLOB}/?${SAS}`], /windows.net names no container/],
-  ['a container without a SAS', ['--blob-upload', `${BLOB}/caps`], /windows.net\/caps has no SAS/],
+  ['no SAS and no TLS', ['--blob-upload', 'http://x/caps'], /x\/caps has no SAS, and an identity is only sent by TLS/],
   [
     'a SAS for one blob',
     ['--blob-upload', `${BLOB}/caps/x?${SAS.replace('sr=c', 'sr=b')}`],
@@ -53,7 +53,7 @@ const READ = ['--blob-url', `${BLOB}/caps?${SAS}`];
 /** Stores that cannot be read: the whole command line. */
 export const storeRows: readonly Row[] = [
   ['a list of no URL', [...LIST, '--blob-url', 'caps'], /--blob-url: that is no URL such as https:\/\/account/],
-  ['a list of a container without a SAS', [...LIST, '--blob-url', `${BLOB}/caps`], /windows.net\/caps has no SAS/],
+  ['a list without a SAS and TLS', [...LIST, '--blob-url', 'http://x/caps'], /has no SAS, and an identity is only/],
   ['a list of two stores', [...LIST, ...READ, ...S3], /--blob-url and --s3-bucket are two stores/],
   ['a list of S3 without a bucket', [...LIST, '--s3-path', 'x'], /--s3-path: --s3-bucket is missing/],
   ['a list of a bucket without a region', [...LIST, '--s3-bucket', 'evidence'], /--s3-region is missing/],

@@ -45,7 +45,23 @@ suite('destinations of a command line', () => {
     const env = { RETINA_BLOB_SAS_URL: `"${sas()}"\n` };
     const [to] = convert({ blobUpload: `${CONTAINER}/` }, env).destinations;
     assert.equal(to?.kind === 'blob' && to.access.kind === 'sas' && to.access.sas.url, sas());
-    assert.match(convert({ blobUpload: `${CONTAINER}2` }, env).found[0] ?? '', /caps2 has no SAS/);
+    const other = /caps2 has no SAS, and that of RETINA_BLOB_SAS_URL is for .*caps$/;
+    assert.match(convert({ blobUpload: `${CONTAINER}2` }, env).found[0] ?? '', other);
+    const none = convert({ blobUpload: CONTAINER }, { RETINA_BLOB_SAS_URL: 'SECRET' });
+    assert.match(none.found[0] ?? '', /caps has no SAS, and RETINA_BLOB_SAS_URL none either: that is no URL/);
+    assert.doesNotMatch(none.found.join(), /SECRET/);
+  });
+
+  test('a container without any SAS is for an identity, which is only sent by TLS; a SAS that was cut off is none', () => {
+    const { destinations, found, warnings } = convert({ blobUpload: `'${CONTAINER}/'\n` });
+    assert.deepEqual(destinations, [{ kind: 'blob', access: { kind: 'identity', container: CONTAINER } }]);
+    assert.deepEqual(found, []);
+    assert.deepEqual(warnings, [`${CONTAINER} has no SAS: the pods write to it by their own identity`]);
+    assert.match(convert({ blobUpload: 'http://x/caps' }).found[0] ?? '', /an identity is only sent by TLS/);
+    assert.match(
+      convert({ blobUpload: `${CONTAINER}?sv=2026-10-06` }).found[0] ?? '',
+      /no "sig" in its query; in quotes/,
+    );
   });
 
   test('quotes and line breaks around a SAS URL are forgiven', () => {
