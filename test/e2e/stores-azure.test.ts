@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
-import { azureAuthority, workloadIdentityPolicy } from './support/azure-authority.ts';
+import { azureAuthority, changesPods, workloadIdentityPolicy } from './support/azure-authority.ts';
 import { type Ran, retina } from './support/cli.ts';
-import { apply, filesOn, kubectl, namespace, objects, onNode } from './support/cluster.ts';
+import { apply, filesOn, kubectl, namespace, objects, onNode, until } from './support/cluster.ts';
 import { packetsIn, sha256 } from './support/judge.ts';
 import { isTarball } from './support/leavings.ts';
 import { blobServer, HOST } from './support/stores.ts';
@@ -37,6 +37,7 @@ describe('identities of Azure', () => {
       kubectl('create', 'configmap', 'authority', '-n', NS, `--from-file=ca.crt=${tls.certificate}`),
       apply(...workloadIdentityPolicy(NS, ACCOUNT, authority.env('/azure/token/azure-identity-token'))),
     ]);
+    await until('the policy holds', () => changesPods(NS, ACCOUNT));
     const audience = ['--audience', 'api://AzureADTokenExchange'];
     writeFileSync(file, await kubectl('create', 'token', ACCOUNT, '-n', NS, ...audience));
   });

@@ -141,6 +141,23 @@ export function workloadIdentityPolicy(namespace: string, account: string, env: 
   ];
 }
 
+/** Whether a pod of the account would get what the policy adds: API servers hear of a new one a little later. */
+export async function changesPods(namespace: string, serviceAccountName: string): Promise<boolean> {
+  const labels = { 'azure.workload.identity/use': 'true' };
+  const volumeMounts = [{ name: 'x', mountPath: '/x' }];
+  const pod = {
+    ...{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'tried', namespace, labels } },
+    spec: {
+      serviceAccountName,
+      containers: [{ name: 'capture', image: 'x', volumeMounts }],
+      volumes: [{ name: 'x', emptyDir: {} }],
+    },
+  };
+  const tried = ['create', '-f', '-', '--dry-run=server', '-o', 'json'];
+  const { stdout } = await execa('kubectl', tried, { input: JSON.stringify(pod) });
+  return stdout.includes('AZURE_CLIENT_ID');
+}
+
 /** A value as CEL, whose maps would have values of one type alone. */
 function celOf(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(celOf)}]`;
