@@ -31,6 +31,8 @@ export const TOLERATIONS = [
  * started would capture to its end. With the sandbox's as the first process, it dies.
  */
 export const LINUX_POD = { shareProcessNamespace: true };
+/** What Azure's webhook for workload identities looks for in a pod; where there is none, it means nothing. */
+const WORKLOAD_IDENTITY = { 'azure.workload.identity/use': 'true' };
 /** A container on Windows reaches the network of its node only as a process of the node itself. */
 const HOST_PROCESS = { hostProcess: true, runAsUserName: 'NT AUTHORITY\\SYSTEM' };
 
@@ -53,7 +55,7 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
       backoffLimit: 0,
       ...(settings.ttlSeconds === undefined ? {} : { ttlSecondsAfterFinished: settings.ttlSeconds }),
       template: {
-        metadata: { labels, annotations: podAnnotations(spec, run.startedAt) },
+        metadata: { labels: { ...labels, ...identityLabel(spec) }, annotations: podAnnotations(spec, run.startedAt) },
         spec: podSpec(spec, settings),
       },
     },
@@ -110,6 +112,11 @@ function identity(settings: JobSettings): Partial<PodSpec> {
 /** Secrets to pull images with, as a part of a pod; nothing where there are none. */
 export function pullSecrets(names: readonly string[]): Pick<PodSpec, 'imagePullSecrets'> {
   return names.length === 0 ? {} : { imagePullSecrets: names.map((name) => ({ name })) };
+}
+
+/** The webhook gives the pod a token of its service account, for Azure alone. */
+export function identityLabel({ destinations }: Pick<WorkloadSpec, 'destinations'>): Record<string, string> {
+  return destinations.some((to) => to.kind === 'blob' && to.access === null) ? WORKLOAD_IDENTITY : {};
 }
 
 /** Exactly this node, by its name: the hostname label differs from it on some clouds. */

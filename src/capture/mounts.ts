@@ -44,6 +44,7 @@ function toSpec(destination: Destination, own: string): DestinationSpec {
       return { kind: 'pvc', claim: destination.claim, directory: PVC_MOUNT };
     case 'blob': {
       const { access } = destination;
+      if (access.kind === 'identity') return { ...access, kind: 'blob', access: null };
       const container = access.kind === 'sas' ? access.sas.container : null;
       return { kind: 'blob', container, access: { secret: secret(access), directory: BLOB_MOUNT } };
     }
@@ -74,7 +75,7 @@ function mountOf(to: DestinationSpec): Mounted[] {
     case 'pvc':
       return [mounted('pvc', to.directory, { persistentVolumeClaim: { claimName: to.claim } })];
     case 'blob':
-      return [secretMount('blob', to.access)];
+      return to.access === null ? [] : [secretMount('blob', to.access)];
     case 's3':
       return [
         ...(to.access === null ? [] : [secretMount('s3', to.access)]),

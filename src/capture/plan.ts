@@ -54,9 +54,9 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
   const targets = resolveTargets(request.target, snapshot);
   requireNoExpression(targets.nodes, request.filter.expression);
   requireFewJobs(targets.nodes.length, request.job.maxJobs);
-  const stored = checkDestinations(request.destinations, targets.nodes, snapshot);
+  const { name, destinations, durationMs } = request;
+  const stored = checkDestinations({ destinations, durationMs, start: run.startedAt }, targets.nodes, snapshot);
   const warnings = [...targets.warnings, ...shortenedWarning(targets.nodes), ...stored];
-  const { name, destinations } = request;
   const { namespace } = snapshot;
   const nodes = targets.nodes.map((target) => planNode(request, namespace, target, run));
   const secret = buildSecret({ name, namespace, destinations }, run);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Job } from '../kube/cluster.ts';
 import {
+  identityLabel,
   LINUX_POD,
   nodeAffinity,
   PODINFO_VOLUME,
@@ -59,7 +60,10 @@ export function buildUploadJob(order: UploadOrder): Job {
       ttlSecondsAfterFinished: TTL_SECONDS,
       activeDeadlineSeconds: Math.ceil(spec.timeoutMs / 1000) + MARGIN_SECONDS,
       template: {
-        metadata: { labels, annotations: { ...annotations, [ANNOTATION_UPLOAD]: JSON.stringify(spec) } },
+        metadata: {
+          labels: { ...labels, ...identityLabel(spec) },
+          annotations: { ...annotations, [ANNOTATION_UPLOAD]: JSON.stringify(spec) },
+        },
         spec: podSpec(order),
       },
     },

@@ -37,7 +37,8 @@ export const destinationSpec = z.discriminatedUnion('kind', [
     kind: z.literal('blob'),
     /** URL of the container without its SAS; null where only the Secret knows it. */
     container: z.nullable(z.string()),
-    access: mountedSecret,
+    /** Null for the pod's own identity. */
+    access: z.nullable(mountedSecret),
   }),
   z.object({
     kind: z.literal('s3'),

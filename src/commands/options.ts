@@ -83,7 +83,7 @@ const allNamespacesRow: OptionRow = {
 const blobUrlRow: OptionRow = {
   group: GROUPS.where,
   flags: '--blob-url <url>',
-  description: 'fetch from this Azure Blob container (a SAS URL), without a cluster',
+  description: 'fetch from this Azure Blob container (a SAS URL; without SAS, by your own identity), without a cluster',
 };
 
 /** Where listings and downloads look instead of in the cluster. Their keys go into no Secret. */
@@ -96,7 +96,8 @@ export const listRows: readonly OptionRow[] = [
   {
     ...blobUrlRow,
     group: GROUPS.store,
-    description: 'what this Azure Blob container holds (a SAS URL that may list and read)',
+    description:
+      'what this Azure Blob container holds (a SAS URL that may list and read; without SAS, by your own identity)',
   },
   ...storeRows.map((row) => ({ ...row, group: GROUPS.store })),
   {

@@ -49,7 +49,7 @@ async function uploadCapture(deps: Deps, cluster: Cluster, { name, request }: Wa
   const plan = planUploads(capture, request, deps.newId());
   const { orders, missing } = plan;
   if (orders.length === 0 && missing.length === 0) return nothingToSend(deps, capture, request);
-  for (const warning of await checkTyped(plan, cluster)) ui.warn(warning);
+  for (const warning of await checkTyped(plan, cluster, deps.now())) ui.warn(warning);
   for (const { spec } of orders) ui.note(aim(spec));
   try {
     const outcomes = orders.length === 0 ? [] : await runUploads(plan, cluster, signal);
@@ -79,10 +79,11 @@ function nothingToSend({ ui }: Deps, { name }: CaptureSummary, { bucket }: Uploa
 }
 
 /** What was typed is checked as `create` checks it, before anything is created. */
-async function checkTyped({ orders, typed }: UploadPlan, cluster: Cluster): Promise<string[]> {
+async function checkTyped({ orders, typed }: UploadPlan, cluster: Cluster, now: Date): Promise<string[]> {
   const storage = await readStorage(typed, cluster);
   const nodes = orders.map(({ spec }) => ({ node: spec.result.node }));
-  return checkDestinations(typed, nodes, { namespace: cluster.namespace, nodes: undefined, storage });
+  const upload = { destinations: typed, start: now, durationMs: 0 };
+  return checkDestinations(upload, nodes, { namespace: cluster.namespace, nodes: undefined, storage });
 }
 
 type Ended = { plan: UploadPlan; outcomes: readonly UploadOutcome[] };
