@@ -108,7 +108,7 @@ suite('an upload to S3 whose requests fail', () => {
         });
       const hindered = faults.some(({ operation, fate }) => /abort|list/.test(operation) && fate === 'refused');
       if (inTime && !hindered) assert.deepEqual([...store.uploads.keys()], []);
-      const whole = Buffer.concat(await Array.fromAsync(streamBundle(entries, ENDED)));
+      const whole = Buffer.concat(await Array.fromAsync(streamBundle(entries, ENDED), (piece) => Buffer.from(piece)));
       if (object !== undefined) assert.ok(object.equals(whole));
     });
     await fc.assert(property, { numRuns: 30, endOnFailure: true });
