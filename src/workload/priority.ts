@@ -6,7 +6,7 @@ import { constants, setPriority } from 'node:os';
  * The answer ends that, where it is allowed to; it is for privileged processes only.
  */
 export async function stepBack(): Promise<() => Promise<void>> {
-  await setThreads(constants.priority.PRIORITY_BELOW_NORMAL);
+  await setThreads(constants.priority.PRIORITY_LOW);
   return () => setThreads(constants.priority.PRIORITY_NORMAL);
 }
 
