@@ -63,6 +63,7 @@ export const importTable: readonly Row[] = [
     files: ['src/workload/**'],
     values: [
       ...['src/workload/**', 'src/upload/**', 'src/capture/workload-spec.ts', 'src/capture/names.ts', 'src/errors.ts'],
+      'src/capture/pktmon-filters.ts',
       ...['npm:execa', 'npm:p-map', 'npm:tar', ...data, ...node],
     ],
     types: [],
