@@ -25,7 +25,10 @@ export type Node = {
   bin: string;
   pktmon(...argv: string[]): string;
   state(): PktmonState;
+  /** What is in the directory of the tarball. */
   list(): string[];
+  /** One file for each session that has ended, with what went wrong in it. */
+  recorded(): string[];
   start(changes?: Partial<WorkloadSpec>): {
     capturing: Promise<void>;
     signal(name: NodeJS.Signals): void;
@@ -47,6 +50,7 @@ export function openNode(t: TestContext, program: string, behaviour: Behaviour =
     pktmon: (...argv) => execFileSync(join(bin, 'pktmon'), argv, { encoding: 'utf8' }),
     state: () => stateIn(bin),
     list: () => readdirSync(directory).sort(),
+    recorded: () => readdirSync(bin).filter((name) => name.startsWith('recorded-')),
     start: (changes = {}) => {
       const spec = order({
         ...{ capture: 'lt', node: 'w1', stem: STEM, interfaces: ['any'], tool: 'pktmon', filter: '', pktmon: NOBODY },
@@ -65,15 +69,13 @@ function run(t: TestContext, bin: string, spec: WorkloadSpec) {
   const child = spawn(process.execPath, [driver, JSON.stringify(spec)], { stdio: ['ignore', 'pipe', 'pipe'], env });
   t.after(() => void child.kill('SIGKILL'));
   const capturing = Promise.withResolvers<void>();
-  const said: string[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => {
-    said.push(line);
     if (line.startsWith('capturing on')) capturing.resolve();
   });
   return {
     capturing: capturing.promise,
     signal: (name: NodeJS.Signals) => void child.kill(name),
-    outcome: text(child.stdout).then((json) => JSON.parse(json || `{"kind":"none: ${said.join('; ')}"}`)),
+    outcome: text(child.stdout).then((json) => JSON.parse(json)),
   };
 }
 

@@ -3,7 +3,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, suite, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Behaviour, buildEmulator, emulatorProblem, installEmulator } from '../windows/emulator.ts';
+import { type Behaviour, behave, buildEmulator, emulatorProblem } from '../windows/emulator.ts';
 import { assertClean, flow, NOBODY, type Node, openNode, resultOf, STEM, unpack } from './pktmon-lab.ts';
 
 let built: ReturnType<typeof buildEmulator>;
@@ -164,7 +164,8 @@ suite('captures with pktmon', { skip: emulatorProblem() ?? false, concurrency: 3
     const here = node(t, { fail: { stop: 'Access is denied.' } });
     const result = await resultOf(here.start({ durationMs: 100 }));
     assert.match(result.errors.join(), /w1: pktmon cannot be stopped, and captures on: Access is denied/);
-    await rm(here);
+    behave(here.bin, {});
+    here.pktmon('stop');
   });
 
   test('no pktmon at all', async (t) => {
@@ -172,6 +173,18 @@ suite('captures with pktmon', { skip: emulatorProblem() ?? false, concurrency: 3
     rmSync(join(here.bin, 'pktmon'));
     const result = await resultOf(here.start());
     assert.match(result.errors.join(), /^w1: pktmon cannot be used: pktmon is not there: it comes with Windows Server/);
+  });
+
+  test('a process that is ended at once takes its session and filters with it', async (t) => {
+    const here = node(t);
+    const running = here.start({ pktmon: { ...NOBODY, pods: ['10.1.0.5'] } });
+    await running.capturing;
+    running.signal('SIGQUIT');
+    await assert.rejects(running.outcome, /JSON/);
+    assertClean(here);
+    assert.deepEqual(here.list(), []);
+    // While the log is still written, Windows would not let its directory go.
+    for (const name of here.recorded()) assert.equal(readFileSync(join(here.bin, name), 'utf8'), '');
   });
 
   test('a stop while pktmon is still starting, and a discard, leave no session', async (t) => {
@@ -194,10 +207,4 @@ function existing(here: Node): readonly string[] {
   } catch {
     return [];
   }
-}
-
-/** Ends what a test has left running on purpose. */
-async function rm(here: Node): Promise<void> {
-  installEmulator(built.program, here.bin);
-  here.pktmon('stop');
 }

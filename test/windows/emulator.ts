@@ -55,6 +55,11 @@ export function buildEmulator(goos: 'linux' | 'windows'): { program: string; rem
 /** Puts an emulated pktmon into a directory. */
 export function installEmulator(program: string, directory: string, behaviour: Behaviour = {}): void {
   copyFileSync(program, join(directory, program.endsWith('.exe') ? 'pktmon.exe' : 'pktmon'));
+  behave(directory, behaviour);
+}
+
+/** What goes on from now on at the emulated pktmon in a directory. */
+export function behave(directory: string, behaviour: Behaviour): void {
   writeFileSync(join(directory, 'behaviour.json'), JSON.stringify(behaviour));
 }
 

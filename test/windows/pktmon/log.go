@@ -32,7 +32,10 @@ func record(id int64) {
 			flags, written = os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0
 		}
 		file, err := os.OpenFile(name(), flags, 0o600)
-		check(err)
+		if err != nil {
+			check(os.WriteFile(done(id), []byte(err.Error()), 0o600))
+			check(err)
+		}
 		_, err = file.Write(log[written:])
 		check(err)
 		check(file.Close())
