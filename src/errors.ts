@@ -1,4 +1,4 @@
-/** The command line is wrong: nothing was contacted or created. Exit code 2. */
+/** The command line is wrong, by itself or for what the cluster holds: nothing was created. Exit code 2. */
 export class UsageError extends Error {
   readonly hint: string | undefined;
 

@@ -30,15 +30,3 @@ export function requireFewJobs(needed: number, limit: number | null): void {
     hint: 'Aim at fewer nodes or pods, or raise the limit: nothing was created.',
   });
 }
-
-/** pktmon knows no BPF: an expression would be left out in silence, and the capture be wider than it was told to be. */
-export function requireNoExpression(nodes: readonly NodeTarget[], expression: string): void {
-  const windows = nodes.filter(({ os }) => os === 'windows').map(({ node }) => node);
-  if (windows.length === 0 || expression === '') return;
-  throw new ClusterError(
-    `--pcap-filter cannot be used on Windows nodes, whose pktmon knows no BPF: ${listNames(windows)}`,
-    {
-      hint: 'Use --include-filter, --exclude-filter, --source-ips, --destination-ips, or leave those nodes out.',
-    },
-  );
-}

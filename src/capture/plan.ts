@@ -7,11 +7,12 @@ import { destinationSpecs, nodePlaceFor } from './mounts.ts';
 import { captureStem } from './names.ts';
 import type { NodeTarget } from './node-targets.ts';
 import { locationOf } from './places.ts';
-import { requireFewJobs, requireNoExpression, requireNoLack, shortenedWarning } from './plan-checks.ts';
-import type { CaptureRequest, CaptureSettings, FilterModel } from './request.ts';
+import { requireFewJobs, requireNoLack, shortenedWarning } from './plan-checks.ts';
+import type { CaptureRequest, CaptureSettings } from './request.ts';
 import { buildSecret } from './secret.ts';
 import type { Snapshot } from './snapshot.ts';
 import { resolveTargets } from './targets.ts';
+import { pktmonFilter, requirePktmonCan, windowsWarnings } from './windows-checks.ts';
 import { type DestinationSpec, type PktmonFilter, WORKLOAD_VERSION, type WorkloadSpec } from './workload-spec.ts';
 
 /** Seconds that the Jobs stay after their end if nobody waits to remove them; as in the reference. */
@@ -52,33 +53,21 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
   }
   requireNoLack(snapshot);
   const targets = resolveTargets(request.target, snapshot);
-  requireNoExpression(targets.nodes, request.filter.expression);
+  requirePktmonCan(targets.nodes, request);
   requireFewJobs(targets.nodes.length, request.job.maxJobs);
   const { name, destinations, durationMs } = request;
   const stored = checkDestinations({ destinations, durationMs, start: run.startedAt }, targets.nodes, snapshot);
-  const warnings = [...targets.warnings, ...shortenedWarning(targets.nodes), ...stored];
+  const windows = windowsWarnings(targets.nodes, request);
+  const warnings = [...targets.warnings, ...windows, ...shortenedWarning(targets.nodes), ...stored];
   const { namespace } = snapshot;
   const nodes = targets.nodes.map((target) => planNode(request, namespace, target, run));
   const secret = buildSecret({ name, namespace, destinations }, run);
   return { runId: run.id, name, namespace, nodes, secret, warnings };
 }
 
-function pktmonFilter(
-  { addresses }: NodeTarget,
-  { include, exclude, sources, destinations }: FilterModel,
-): PktmonFilter {
-  return {
-    pods: [...addresses],
-    include: [...include],
-    exclude: [...exclude],
-    sources: [...sources],
-    destinations: [...destinations],
-  };
-}
-
 function planNode(request: CaptureRequest, namespace: string, target: NodeTarget, run: Run): PlannedNode {
   const { node } = target;
-  const pktmon = target.os === 'windows' ? pktmonFilter(target, request.filter) : null;
+  const pktmon = target.os === 'windows' ? pktmonFilter(target, request) : null;
   const filter = pktmon === null ? composeFilter(target.addresses, request.filter) : '';
   if (Buffer.byteLength(filter) > MAX_FILTER) {
     throw new ClusterError(`the filter for ${node} is too long: ${Buffer.byteLength(filter)} bytes`, {

@@ -5,17 +5,11 @@ import { objectTargets } from './object-targets.ts';
 import { podTargets } from './pod-targets.ts';
 import type { CaptureTarget } from './request.ts';
 import type { Snapshot } from './snapshot.ts';
-import { listNames } from './suggest.ts';
 
 /** The nodes to capture on, sorted by name, with what the user should know. Throws a ClusterError when none is left. */
 export function resolveTargets(target: CaptureTarget, snapshot: Snapshot): Targets {
   const { nodes, warnings } = findTargets(target, snapshot);
-  const windows = nodes.filter(({ os }) => os === 'windows').map(({ node }) => node);
-  const later = `${listNames(windows)}: captures on Windows nodes come with a later version; with this one, they fail there`;
-  return {
-    nodes: nodes.toSorted((a, b) => (a.node < b.node ? -1 : 1)),
-    warnings: windows.length > 0 ? [...warnings, later] : warnings,
-  };
+  return { nodes: nodes.toSorted((a, b) => (a.node < b.node ? -1 : 1)), warnings };
 }
 
 function findTargets(target: CaptureTarget, snapshot: Snapshot): Targets {

@@ -7,7 +7,7 @@ import { readSnapshot } from '../capture/snapshot.ts';
 import type { CaptureSummary } from '../capture/status.ts';
 import { waitForCapture } from '../capture/wait.ts';
 import type { Deps } from '../deps.ts';
-import { CaptureError, ClusterError, InterruptedError } from '../errors.ts';
+import { CaptureError, ClusterError, InterruptedError, UsageError } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import type { CreateFlags } from './capture-flags.ts';
 import { type Made, type OutputFlags, printMade, printManifests, type Shape, toMode } from './create-output.ts';
@@ -74,7 +74,8 @@ async function each<T, R>(
     try {
       done.push(await act(one));
     } catch (error) {
-      const known = error instanceof CaptureError || error instanceof ClusterError;
+      const wrong = error instanceof UsageError;
+      const known = wrong || error instanceof CaptureError || error instanceof ClusterError;
       // What was done before is told first, then how it ended.
       if (all.length === 1 || !known) return { done, failed: true, fault: error };
       deps.ui.outcome(false, `${nameOf(one)}: ${[error.message, error.hint ?? []].flat().join('\n  ')}`);

@@ -10,10 +10,9 @@ import { type Delivered, deliver } from './deliver.ts';
 import { noteDurable } from './durable.ts';
 import { deliverEarly, type EarlyDelivery, mayBeginEarly } from './early.ts';
 import { openScratch, type Scratch } from './scratch.ts';
-import { type Captured, capture, pcapName, type WorkloadOptions } from './session.ts';
+import { type Captured, capture, type WorkloadOptions } from './session.ts';
+import { pcapName } from './tcpdumps.ts';
 
-/** Told by a workload that is asked for what it cannot do; tcpdump in its place would not be what was asked for. */
-const NO_PKTMON = 'this version of the capture image cannot capture with pktmon, which Windows nodes need';
 /** The directory on the node for tarballs that a destination did not take. */
 const RESCUED = 'rescued';
 
@@ -29,7 +28,6 @@ export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions):
   const bounds = { late: late.signal, log: options.log, stores: countStores(spec.destinations) };
   const durable = noteDurable(options.now, options.log);
   const uploaders = spec.destinations.map((to) => durable.watch(createUploader(to, spec.stem, bounds)));
-  if (spec.tool === 'pktmon') return failed(spec, uploaders, { at: options.now(), error: NO_PKTMON });
   let scratch: Scratch;
   try {
     scratch = await openScratch(spec);
@@ -89,6 +87,8 @@ type Delivering = {
 /** Files of several interfaces are merged, and a ring overwrites its own: only a single file is sent while it grows. */
 async function beginEarly(spec: WorkloadSpec, delivering: Delivering): Promise<EarlyDelivery | undefined> {
   const [name, ...others] = spec.interfaces;
+  // What pktmon writes is no pcap before it has ended.
+  if (spec.tool === 'pktmon') return undefined;
   if (name === undefined || others.length > 0 || spec.fileCount !== null || !(await mayBeginEarly())) return undefined;
   const { scratch, uploaders, options } = delivering;
   const file = join(scratch.bundle, pcapName(spec, name));

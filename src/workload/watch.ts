@@ -1,15 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MinFree, StopReason } from '../capture/workload-spec.ts';
 import { errnoOf, explainErrno, freeSpace } from '../upload/explain.ts';
-import { sizesOf } from './limit.ts';
-import { PCAP_HEADER_BYTES } from './pcap.ts';
-import type { Tcpdump } from './tcpdump.ts';
+import type { CaptureTool, End } from './tool.ts';
 
 /** Why runWorkload's caller ends a capture; `discard` leaves nothing behind. */
 export type StopRequest = Extract<StopReason, 'requested' | 'terminated' | 'interrupted'> | 'discard';
-
-/** Why a capture ended. */
-export type End = { reason: StopReason | 'discard'; error?: string };
 
 const POLL_MS = 50;
 const SPACE_POLL_MS = 500;
@@ -19,9 +14,6 @@ const FULL_BYTES = 64 << 10;
 /** What can end a capture. */
 export type Limits = {
   durationMs: number | null;
-  maxBytes: number | null;
-  packetCount: number | null;
-  fileCount: number | null;
   minFree: MinFree;
   directory: string;
   stop: AbortSignal;
@@ -43,35 +35,26 @@ export function stopRequested(signal: AbortSignal): Promise<End> {
 }
 
 /** Waits for the first that ends a running capture: a limit, a request, a tool that ended by itself, a full disk. */
-export async function firstEnd(tools: readonly Tcpdump[], limits: Limits): Promise<End> {
+export async function firstEnd(tool: CaptureTool, limits: Limits): Promise<End> {
   const over = new AbortController();
-  const exits = tools.map(async (tool): Promise<End> => {
-    await tool.exited;
-    if (countReached([tool], limits)) return { reason: 'packet-count' };
-    return {
-      reason: 'tool-exited',
-      error: `tcpdump on interface ${tool.interface} ended by itself: ${tool.complaint()}`,
-    };
-  });
   try {
-    const limit = limitReached(tools, limits, over.signal).catch(unreadable);
-    return await Promise.race([stopRequested(limits.stop), ...exits, limit]);
+    const limit = limitReached(tool, limits, over.signal).catch(unreadable);
+    return await Promise.race([stopRequested(limits.stop), tool.exited, limit]);
   } finally {
     over.abort();
   }
 }
 
 /** One loop for every limit: a timer alone could not hold more than 24.8 days. */
-async function limitReached(tools: readonly Tcpdump[], limits: Limits, over: AbortSignal): Promise<End> {
+async function limitReached(tool: CaptureTool, limits: Limits, over: AbortSignal): Promise<End> {
   const start = performance.now();
-  const files = tools.map(({ file }) => file);
   let spaceCheckedAt = start;
   while (!over.aborted) {
     const left = limits.durationMs === null ? POLL_MS : limits.durationMs - (performance.now() - start);
     if (left <= 0) return { reason: 'duration' };
     await sleep(Math.min(POLL_MS, left));
-    if (await sizeReached(files, limits)) return { reason: 'max-size' };
-    if (countReached(tools, limits)) return { reason: 'packet-count' };
+    const reached = await tool.reached();
+    if (reached !== null) return { reason: reached };
     if (performance.now() - spaceCheckedAt < SPACE_POLL_MS) continue;
     spaceCheckedAt = performance.now();
     const full = await fullDisk(limits);
@@ -102,20 +85,8 @@ function unreadable(error: unknown): End {
   return { reason: 'error', error: `the size of the capture cannot be read: ${explainErrno(error)}` };
 }
 
-/** Whether the one file to come would be full. What is kept is decided later: this only ends the capture. */
-async function sizeReached(files: readonly string[], { maxBytes, fileCount }: Limits): Promise<boolean> {
-  if (maxBytes === null || fileCount !== null) return false;
-  const packets = (await sizesOf(files)).map((size) => Math.max(0, size - PCAP_HEADER_BYTES));
-  return PCAP_HEADER_BYTES + sum(packets) >= maxBytes;
-}
-
-/** Whether all together have captured enough; a single tcpdump ends by itself. */
-function countReached(tools: readonly Tcpdump[], { packetCount }: Limits): boolean {
-  if (packetCount === null) return false;
-  if (tools.length > 1) for (const tool of tools) tool.askCounts();
-  return sum(tools.map((tool) => tool.counts().captured)) >= packetCount;
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
+/** What the disk has left, to be added to words about it; empty where it cannot be told. */
+export async function spaceLeft(directory: string): Promise<string> {
+  const space = await freeSpace(directory);
+  return space === null ? '' : `: ${space.free} of ${space.total} bytes of the disk are free`;
 }

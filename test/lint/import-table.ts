@@ -63,7 +63,7 @@ export const importTable: readonly Row[] = [
     files: ['src/workload/**'],
     values: [
       ...['src/workload/**', 'src/upload/**', 'src/errors.ts'],
-      ...['names', 'upload-spec', 'workload-spec'].map((name) => `src/capture/${name}.ts`),
+      ...['names', 'pktmon-filters', 'upload-spec', 'workload-spec'].map((name) => `src/capture/${name}.ts`),
       ...['npm:execa', 'npm:p-map', 'npm:tar', ...data, ...node],
     ],
     types: [],

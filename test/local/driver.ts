@@ -12,6 +12,9 @@ const REQUESTS: Readonly<Record<string, StopRequest>> = {
 };
 for (const [signal, request] of Object.entries(REQUESTS)) process.on(signal, () => controller.abort(request));
 
+// As a second Ctrl-C does.
+process.on('SIGQUIT', () => process.exit(130));
+
 // From here on a signal is a stop; before, it would just end this process.
 process.stderr.write('ready\n');
 const outcome = await runWorkload(decodeSpec(process.argv[2] ?? ''), {

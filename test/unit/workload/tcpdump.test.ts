@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { pcapName } from '../../../src/workload/session.ts';
 import { tcpdumpArgv, tcpdumpCommand } from '../../../src/workload/tcpdump-argv.ts';
 import { isCountsAnswer, isListening, parseCounts, tcpdumpComplaint } from '../../../src/workload/tcpdump-output.ts';
+import { pcapName } from '../../../src/workload/tcpdumps.ts';
 import { stopRequestOf } from '../../../src/workload/watch.ts';
 
 suite('tcpdump', () => {

@@ -1,0 +1,42 @@
+/** Whether `pktmon status` says that nothing is captured. In words that are not known, something may be. */
+export function isIdle(status: string): boolean {
+  return /\bnot running\b/i.test(status);
+}
+
+/** Whether `pktmon filter list` shows none. In words that are not known, there may be some. */
+export function hasNoFilters(list: string): boolean {
+  return /^\s*None\s*$/im.test(list);
+}
+
+/** The filters that `pktmon filter list` shows, in its own words. */
+export function filtersIn(list: string): string {
+  const rows = list.split('\n').filter((line) => /^\s*\d+\s/.test(line));
+  const words = rows.map((row) => row.trim().replace(/\s+/g, ' '));
+  return words.slice(0, 5).join(', ') || firstLine(list);
+}
+
+/** What a session is called by `pktmon status`: its log file, or else its first words. */
+export function sessionIn(status: string): string {
+  return logFileIn(status) ?? firstLine(status);
+}
+
+/** Whether the session that `pktmon status` tells of is not the one with this file. */
+export function isForeign(status: string, name: string): boolean {
+  const file = logFileIn(status);
+  return file !== undefined && !file.includes(name);
+}
+
+/** The events that a session has lost, as `pktmon stop` tells behind the log file; 0 where it tells none. */
+export function eventsLost(stopped: string): number {
+  return Number(/\b(\d[\d,.]*) events? lost\b/i.exec(stopped)?.[1]?.replace(/[,.]/g, '') ?? 0);
+}
+
+/** The first words of an output, without what looks like a title; empty for none. */
+export function firstLine(output: string): string {
+  const lines = output.split('\n').map((line) => line.trim());
+  return lines.find((line) => line !== '' && !line.endsWith(':')) ?? '';
+}
+
+function logFileIn(status: string): string | undefined {
+  return /^\s*Log file:\s*(\S.*?)\s*$/im.exec(status)?.[1];
+}
