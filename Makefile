@@ -70,9 +70,10 @@ lint: deps ## formatting, rules, types and shell scripts
 format: deps-local ## formats the sources
 	@biome check --write --error-on-warnings .
 
-bench: cluster-up image-load ## measurements, each beside what a user would use instead
+bench: cluster-up image-load stores ## measurements, each beside what a user would use instead
 	@test/cluster/exec node bench/startup.bench.ts
 	@node bench/workload.bench.ts
+	@node bench/delivery.bench.ts
 	@test/cluster/exec node bench/first-packet.bench.ts
 	@test/cluster/exec node bench/list.bench.ts
 

@@ -17,6 +17,7 @@ const TABLES: Record<string, readonly OptionRow[]> = {
   stop: options.stopRows,
   delete: options.deleteRows,
   download: options.downloadRows,
+  upload: options.uploadRows,
   local: options.localRows,
   version: options.versionRows,
   connection: connectionRows,

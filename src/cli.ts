@@ -11,6 +11,7 @@ import {
   localRows,
   statusRows,
   stopRows,
+  uploadRows,
   versionRows,
 } from './commands/options.ts';
 import type { Deps, Habits } from './deps.ts';
@@ -105,6 +106,11 @@ function addCaptureCommands(capture: Command, deps: Deps, end: (code: number) =>
     .action(async (names: string[], flags: Flags) =>
       end(await (await import('./commands/download.ts')).download(deps, names, flags)),
     );
+  leaf(capture, 'upload', 'send again what a destination did not take, from the nodes that keep it', uploadRows)
+    .argument('[names...]', 'the captures')
+    .action(async (names: string[], flags: Flags) =>
+      end(await (await import('./commands/upload.ts')).upload(deps, names, flags)),
+    );
   leaf(capture, 'delete', 'remove the Jobs, pods and Secrets of captures; delivered files stay', deleteRows)
     .argument('[names...]', 'the captures')
     .action(async (names: string[], flags: Flags) =>
@@ -120,6 +126,10 @@ function addHiddenCommands(program: Command, deps: Deps, io: Io, end: (code: num
   program.command('workload', { hidden: true }).action(async () => {
     const { workload } = await import('./commands/workload.ts');
     end(await workload({ signal: deps.signal, now: deps.now, log: deps.ui.note }));
+  });
+  program.command('send-again', { hidden: true }).action(async () => {
+    const { sendAgainCommand } = await import('./commands/send-again.ts');
+    end(await sendAgainCommand({ signal: deps.signal, log: deps.ui.note }));
   });
   program
     .command('node-files', { hidden: true })

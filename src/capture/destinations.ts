@@ -2,18 +2,21 @@ import { ClusterError } from '../errors.ts';
 import type { NodeFact } from './facts.ts';
 import { KEY_BLOB_URL, KEY_S3_ID, KEY_S3_SECRET } from './names.ts';
 import type { Destination } from './request.ts';
+import { type Span, sasProblem, sasWarnings } from './sas.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { ClaimFact, NodeTerms } from './storage.ts';
 import { listNames, nearest } from './suggest.ts';
+
+type Facts = Pick<Snapshot, 'namespace' | 'nodes' | 'storage'>;
 
 /**
  * Checks what can be known of the destinations before anything is created; what should be known besides is in the
  * answer. Throws a ClusterError where a tarball could not be delivered.
  */
 export function checkDestinations(
-  destinations: readonly Destination[],
+  { destinations, ...span }: Span & { destinations: readonly Destination[] },
   targets: readonly { node: string }[],
-  snapshot: Snapshot,
+  snapshot: Facts,
 ): string[] {
   const nodes = targets.map(({ node }) => node);
   return destinations.flatMap((to) => {
@@ -24,15 +27,14 @@ export function checkDestinations(
         return checkClaim(to.claim, nodes, snapshot);
       case 'blob':
       case 's3':
-        if (to.access.kind === 'secret') checkSecret(to.kind, to.access.name, snapshot);
-        return [];
+        return to.access.kind === 'secret' ? checkSecret(to.kind, to.access.name, { snapshot, span }) : [];
       default:
         return to satisfies never;
     }
   });
 }
 
-function checkClaim(name: string, nodes: readonly string[], snapshot: Snapshot): string[] {
+function checkClaim(name: string, nodes: readonly string[], snapshot: Facts): string[] {
   const { claims } = snapshot.storage;
   const what = `PersistentVolumeClaim ${name}`;
   if (claims === undefined) return [`${what} could not be checked: you may not list PersistentVolumeClaims`];
@@ -110,20 +112,27 @@ function holds(operator: string, values: readonly string[], value: string | unde
   }
 }
 
-function checkSecret(kind: 'blob' | 's3', name: string, snapshot: Snapshot): void {
+function checkSecret(kind: 'blob' | 's3', name: string, { snapshot, span }: { snapshot: Facts; span: Span }): string[] {
   const { secrets } = snapshot.storage;
-  if (secrets === undefined) return;
+  if (secrets === undefined) return [];
   const secret = secrets.find((each) => each.name === name);
   if (secret === undefined) {
     throw new ClusterError(`there is no Secret ${name} in namespace ${snapshot.namespace}`, {
       hint: `It must be in the capture's namespace: kubectl get secrets -n ${snapshot.namespace}`,
     });
   }
-  const { keys } = secret;
+  const { keys, sas } = secret;
   const has = keys.length === 0 ? 'it has no keys' : `its keys: ${keys.join(', ')}`;
   if (kind === 'blob' && !keys.includes(KEY_BLOB_URL) && keys.length !== 1) {
     throw new ClusterError(`Secret ${name} does not have the key ${KEY_BLOB_URL} with a SAS URL`, { hint: has });
   }
   const missing = kind === 's3' ? [KEY_S3_ID, KEY_S3_SECRET].filter((key) => !keys.includes(key)) : [];
   if (missing.length > 0) throw new ClusterError(`Secret ${name} lacks ${missing.join(' and ')}`, { hint: has });
+  if (kind === 's3') return [];
+  if (sas instanceof Error) throw new ClusterError(sas.message, { hint: has });
+  const problem = sasProblem(sas, span);
+  if (problem === undefined) return sasWarnings(sas, span);
+  throw new ClusterError(`Secret ${name} cannot be used: ${problem}`, {
+    hint: `Put another SAS URL into it, or give one: --blob-upload '${sas.container}?<SAS>'`,
+  });
 }

@@ -22,7 +22,7 @@ export async function withDownloadPod<T>(
   const job = await cluster.withSignal(new AbortController().signal).createJob(buildDownloadJob(order));
   const outcome = await settle(async () => action(await untilRunning(cluster, order, job, signal)));
   try {
-    await removeDownload(cluster.withSignal(AbortSignal.timeout(REMOVE_LIMIT)), job);
+    await removeWithPods(cluster.withSignal(AbortSignal.timeout(REMOVE_LIMIT)), job);
   } catch (error) {
     throw new PodLeftError(order, job, { error, failure: outcome.ok ? undefined : outcome.error });
   }
@@ -125,7 +125,8 @@ export class NoDirectoryError extends CaptureError {
   }
 }
 
-async function removeDownload(cluster: Cluster, job: Job): Promise<void> {
+/** Removes a Job and waits until it and its pods are gone. */
+export async function removeWithPods(cluster: Cluster, job: Job): Promise<void> {
   const { namespace = '', name = '', uid } = job.metadata ?? {};
   await cluster.remove('jobs', namespace, name, { propagation: 'Foreground', uid });
   const selection = { namespace, labels: `batch.kubernetes.io/job-name=${name}` };

@@ -18,7 +18,7 @@ import { encodeSpec, PODINFO_DIRECTORY, PODINFO_SPEC, PODINFO_STOP, type Workloa
 
 /** Seconds that a capture pod has, when it is deleted, to bundle and deliver what it has; as in the reference. */
 const GRACE_SECONDS = 1800;
-const PODINFO_VOLUME = 'retina';
+export const PODINFO_VOLUME = 'retina';
 
 /** Tolerates what keeps other pods off a node: a node in trouble is one to capture on. */
 export const TOLERATIONS = [
@@ -30,11 +30,13 @@ export const TOLERATIONS = [
  * A container's first process ignores the signals that it has no handler for yet: a pod that was deleted while it
  * started would capture to its end. With the sandbox's as the first process, it dies.
  */
-const LINUX_POD = { shareProcessNamespace: true };
+export const LINUX_POD = { shareProcessNamespace: true };
+/** What Azure's webhook for workload identities looks for in a pod; where there is none, it means nothing. */
+const WORKLOAD_IDENTITY = { 'azure.workload.identity/use': 'true' };
 /** A container on Windows reaches the network of its node only as a process of the node itself. */
 const HOST_PROCESS = { hostProcess: true, runAsUserName: 'NT AUTHORITY\\SYSTEM' };
 
-type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
+export type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
 type Container = PodSpec['containers'][number];
 
 /** The Job that captures on one node. */
@@ -53,7 +55,7 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
       backoffLimit: 0,
       ...(settings.ttlSeconds === undefined ? {} : { ttlSecondsAfterFinished: settings.ttlSeconds }),
       template: {
-        metadata: { labels, annotations: podAnnotations(spec, run.startedAt) },
+        metadata: { labels: { ...labels, ...identityLabel(spec) }, annotations: podAnnotations(spec, run.startedAt) },
         spec: podSpec(spec, settings),
       },
     },
@@ -89,7 +91,10 @@ function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
         ],
       },
     ],
-    volumes: [podInfoVolume(), ...mounts.map(({ volume }) => volume)],
+    volumes: [
+      podInfoVolume({ [PODINFO_SPEC]: ANNOTATION_WORKLOAD, [PODINFO_STOP]: ANNOTATION_STOP }),
+      ...mounts.map(({ volume }) => volume),
+    ],
   };
 }
 
@@ -107,6 +112,11 @@ function identity(settings: JobSettings): Partial<PodSpec> {
 /** Secrets to pull images with, as a part of a pod; nothing where there are none. */
 export function pullSecrets(names: readonly string[]): Pick<PodSpec, 'imagePullSecrets'> {
   return names.length === 0 ? {} : { imagePullSecrets: names.map((name) => ({ name })) };
+}
+
+/** The webhook gives the pod a token of its service account, for Azure alone. */
+export function identityLabel({ destinations }: Pick<WorkloadSpec, 'destinations'>): Record<string, string> {
+  return destinations.some((to) => to.kind === 'blob' && to.access === null) ? WORKLOAD_IDENTITY : {};
 }
 
 /** Exactly this node, by its name: the hostname label differs from it on some clouds. */
@@ -149,13 +159,10 @@ function resources(settings: JobSettings): NonNullable<Container['resources']> {
 }
 
 /** The pod's own annotations as files: they bring the order in, and later the word to stop, without exec or network. */
-function podInfoVolume(): NonNullable<PodSpec['volumes']>[number] {
-  const item = (path: string, annotation: string) => ({
+export function podInfoVolume(files: Readonly<Record<string, string>>): NonNullable<PodSpec['volumes']>[number] {
+  const items = Object.entries(files).map(([path, annotation]) => ({
     path,
     fieldRef: { fieldPath: `metadata.annotations['${annotation}']` },
-  });
-  return {
-    name: PODINFO_VOLUME,
-    downwardAPI: { items: [item(PODINFO_SPEC, ANNOTATION_WORKLOAD), item(PODINFO_STOP, ANNOTATION_STOP)] },
-  };
+  }));
+  return { name: PODINFO_VOLUME, downwardAPI: { items } };
 }

@@ -44,6 +44,7 @@ function toSpec(destination: Destination, own: string): DestinationSpec {
       return { kind: 'pvc', claim: destination.claim, directory: PVC_MOUNT };
     case 'blob': {
       const { access } = destination;
+      if (access.kind === 'identity') return { ...access, kind: 'blob', access: null };
       const container = access.kind === 'sas' ? access.sas.container : null;
       return { kind: 'blob', container, access: { secret: secret(access), directory: BLOB_MOUNT } };
     }
@@ -59,7 +60,10 @@ function toSpec(destination: Destination, own: string): DestinationSpec {
 }
 
 /** The volumes that a workload's destinations need, each with its mount. */
-export function destinationMounts({ destinations, nodePlace }: WorkloadSpec): Mounted[] {
+export function destinationMounts({
+  destinations,
+  nodePlace,
+}: Pick<WorkloadSpec, 'destinations' | 'nodePlace'>): Mounted[] {
   const node = nodePlace === undefined ? [] : [mounted('node', nodePlace.directory, hostPath(nodePlace.path))];
   return [...destinations.flatMap(mountOf), ...node];
 }
@@ -71,7 +75,7 @@ function mountOf(to: DestinationSpec): Mounted[] {
     case 'pvc':
       return [mounted('pvc', to.directory, { persistentVolumeClaim: { claimName: to.claim } })];
     case 'blob':
-      return [secretMount('blob', to.access)];
+      return to.access === null ? [] : [secretMount('blob', to.access)];
     case 's3':
       return [
         ...(to.access === null ? [] : [secretMount('s3', to.access)]),

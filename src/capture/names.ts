@@ -7,17 +7,23 @@ export const APP_CAPTURE = 'capture';
 export const APP_DOWNLOAD = 'download';
 /** Download pods must not carry `capture-name`: the reference CLI takes every pod that does for a capture. */
 export const LABEL_DOWNLOAD_OF = 'retina.sh/download-of';
+/** Upload pods are no captures either. */
+export const APP_UPLOAD = 'upload';
+export const LABEL_UPLOAD_OF = 'retina.sh/upload-of';
 export const ANNOTATION_FILENAME = 'retina-capture-filename';
 export const ANNOTATION_TIMESTAMP = 'retina-capture-timestamp';
 export const ANNOTATION_HOST_PATH = 'retina-capture-hostpath';
 /** Ours alone: the workload's instructions, and the word that ends it (see workload-spec.ts). */
 export const ANNOTATION_WORKLOAD = 'retina.sh/workload';
+/** The instructions of an upload pod (see upload-spec.ts). */
+export const ANNOTATION_UPLOAD = 'retina.sh/upload';
 export const ANNOTATION_STOP = 'retina.sh/stop';
 export const ANNOTATION_NODE = 'retina.sh/node';
 /** Random for each run of `create`, so that an undo never takes another run's Jobs for its own. */
 export const ANNOTATION_RUN = 'retina.sh/run';
 export const CONTAINER_CAPTURE = 'capture';
 export const CONTAINER_DOWNLOAD = 'download';
+export const CONTAINER_UPLOAD = 'upload';
 /** Keys of the Secrets that hold credentials; the reference CLI's, and one for session tokens. */
 export const KEY_BLOB_URL = 'blob-upload-url';
 export const KEY_S3_ID = 's3-access-key-id';

@@ -22,7 +22,7 @@ export function baseOf(destination: DestinationSpec): string {
     case 'pvc':
       return `pvc/${destination.claim}`;
     case 'blob':
-      return destination.container ?? `blob (Secret ${destination.access.secret})`;
+      return destination.container ?? `blob (Secret ${destination.access?.secret})`;
     case 's3':
       return ['s3:/', destination.bucket, destination.prefix].filter((part) => part !== '').join('/');
     default:

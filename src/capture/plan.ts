@@ -54,9 +54,9 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
   const targets = resolveTargets(request.target, snapshot);
   requireNoExpression(targets.nodes, request.filter.expression);
   requireFewJobs(targets.nodes.length, request.job.maxJobs);
-  const stored = checkDestinations(request.destinations, targets.nodes, snapshot);
+  const { name, destinations, durationMs } = request;
+  const stored = checkDestinations({ destinations, durationMs, start: run.startedAt }, targets.nodes, snapshot);
   const warnings = [...targets.warnings, ...shortenedWarning(targets.nodes), ...stored];
-  const { name, destinations } = request;
   const { namespace } = snapshot;
   const nodes = targets.nodes.map((target) => planNode(request, namespace, target, run));
   const secret = buildSecret({ name, namespace, destinations }, run);
@@ -87,7 +87,9 @@ function planNode(request: CaptureRequest, namespace: string, target: NodeTarget
   }
   const destinations = destinationSpecs(request, run);
   const { uploadTimeoutMs } = request;
-  const place = { namespace, node, filter, pktmon, destinations, uploadTimeoutMs, now: run.startedAt };
+  const copied = destinations.some(({ kind }) => kind === 'host-path') && destinations.length > 1;
+  const removeCopy = request.cleanup !== null && copied;
+  const place = { namespace, node, filter, pktmon, destinations, uploadTimeoutMs, removeCopy, now: run.startedAt };
   const spec = workloadSpec(request, place);
   const [tarball = '', ...elsewhere] = destinations.map((destination) => locationOf(destination, spec.stem));
   const job = buildJob(spec, request.job, run);
@@ -117,6 +119,7 @@ export function workloadSpec(
     pktmon: PktmonFilter | null;
     destinations: readonly DestinationSpec[];
     uploadTimeoutMs: number | null;
+    removeCopy?: boolean;
     now: Date;
   },
 ): WorkloadSpec {
@@ -145,5 +148,6 @@ export function workloadSpec(
     uploadTimeoutMs: place.uploadTimeoutMs,
     destinations: [...place.destinations],
     ...(nodePlace === undefined ? {} : { nodePlace }),
+    ...(place.removeCopy === true ? { removeCopy: true } : {}),
   };
 }

@@ -1,4 +1,4 @@
-import type { SasUrl } from './sas.ts';
+import type { BlobAccess } from './sas.ts';
 import type { LabelSelector } from './selector.ts';
 import type { TargetObject } from './target-kinds.ts';
 import type { MinFree } from './workload-spec.ts';
@@ -39,8 +39,11 @@ export type ExistingSecret = { readonly kind: 'secret'; readonly name: string };
 export type Destination =
   | { kind: 'host-path'; path: NodePath }
   | { kind: 'pvc'; claim: string }
-  | { kind: 'blob'; access: { kind: 'sas'; sas: SasUrl } | ExistingSecret }
-  | { kind: 's3'; place: S3Place; access: { kind: 'keys'; keys: S3Keys } | ExistingSecret | { kind: 'identity' } };
+  | { kind: 'blob'; access: BlobAccess | ExistingSecret }
+  | { kind: 's3'; place: S3Place; access: S3Access };
+
+/** Where the keys of S3 come from; an identity is that of the pod. */
+export type S3Access = { kind: 'keys'; keys: S3Keys } | ExistingSecret | { kind: 'identity' };
 
 /** One term of `--include-filter` or `--exclude-filter`: an address or CIDR, a port, or both. */
 export type EndpointTerm = { readonly address: string | undefined; readonly port: number | undefined };

@@ -10,6 +10,7 @@ import {
   KEY_S3_TOKEN,
 } from './names.ts';
 import type { Destination, S3Keys } from './request.ts';
+import { parseSasUrl, type SasUrl } from './sas.ts';
 
 /** The name of a capture's own Secret: no two runs share one, so that an undo takes away its own only. */
 export function secretName(capture: string, runId: string): string {
@@ -61,11 +62,12 @@ function credentials(destination: Destination): [key: string, value: string][] {
   }
 }
 
-/** The SAS URL in a Secret; where it has one key alone, that one is meant. Throws a CaptureError without it. */
-export function blobUrlIn(secret: Secret): string {
-  const keys = Object.keys(secret.data ?? {});
+/** The SAS URL in a Secret; where it has one key alone, that one is meant. An Error tells what is wrong with it. */
+export function sasIn({ metadata, data = {} }: Secret): SasUrl | Error {
+  const keys = Object.keys(data);
   const [only = KEY_BLOB_URL] = keys.length === 1 ? keys : [];
-  return valueIn(secret, only);
+  const sas = parseSasUrl(decoded(data[only]));
+  return sas instanceof Error ? new Error(`Secret ${metadata?.name} holds no SAS URL: ${sas.message}`) : sas;
 }
 
 /** The S3 keys in a Secret; throws a CaptureError where one of the two is missing. */
@@ -79,9 +81,11 @@ export function s3KeysIn(secret: Secret): S3Keys {
 
 /** The value of a key in a Secret; throws a CaptureError where it is missing or blank. */
 export function valueIn({ metadata, data }: Secret, key: string): string {
-  const value = Buffer.from(data?.[key] ?? '', 'base64')
-    .toString('utf8')
-    .trim();
+  const value = decoded(data?.[key]);
   if (value === '') throw new CaptureError(`Secret ${metadata?.name} has no key ${key}`);
   return value;
+}
+
+function decoded(value = ''): string {
+  return Buffer.from(value, 'base64').toString('utf8').trim();
 }

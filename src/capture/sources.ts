@@ -56,17 +56,21 @@ export async function findSources(
   return { found, missing: [], unreachable: nodes.unready, known: false };
 }
 
-function knownSources(capture: CaptureSummary, only: readonly string[] | undefined): Sources {
-  const wanted = capture.nodes.filter((node) => only?.includes(node.node) ?? true);
+/** The nodes of a capture, or those of them that are named; throws a CaptureError where it has no such node. */
+export function nodesOf(capture: CaptureSummary, only: readonly string[] | undefined): readonly NodeStatus[] {
   const outside = (only ?? []).filter((name) => !capture.nodes.some((node) => node.node === name));
   if (outside.length > 0) {
     throw new CaptureError(`capture ${capture.name} has no node ${outside.join(', ')}`, {
       hint: `Its nodes: ${capture.nodes.map((node) => node.node).join(', ')}`,
     });
   }
+  return capture.nodes.filter((node) => only?.includes(node.node) ?? true);
+}
+
+function knownSources(capture: CaptureSummary, only: readonly string[] | undefined): Sources {
   const found: Source[] = [];
   const missing: { node: string; why: string }[] = [];
-  for (const node of wanted) {
+  for (const node of nodesOf(capture, only)) {
     const why = whyNot(node);
     if (why === undefined) found.push(knownSource(node));
     else missing.push({ node: node.node, why });
@@ -92,7 +96,10 @@ function whyNot(node: NodeStatus): string | undefined {
 
 /** Where the tarball was not refused: first what the cluster itself can reach, in whatever order it was asked for. */
 function waysOf({ result, hostPath, destinations }: NodeStatus): Way[] {
-  const took = (kind: string): boolean => result?.destinations.find((to) => to.kind === kind)?.ok ?? true;
+  const took = (kind: string): boolean => {
+    const told = result?.destinations.find((to) => to.kind === kind);
+    return told === undefined || (told.ok && told.removed !== true);
+  };
   const directory = (path: string): Way => ({ kind: 'directory', hostPath: path as NodePath });
   return [
     ...(result?.rescued === undefined ? [] : [directory(posix.dirname(result.rescued))]),

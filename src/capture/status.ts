@@ -10,6 +10,7 @@ import {
   scratchName,
 } from './names.ts';
 import { nodeOfJob } from './node-of-job.ts';
+import { resultProblem } from './result-words.ts';
 import {
   type DestinationSpec,
   decodeResult,
@@ -42,6 +43,8 @@ export type NodeStatus = {
   destinations: readonly DestinationSpec[];
   /** What its pod runs, so that a download pod can run the same; undefined for captures of other tools. */
   image: PodImage | undefined;
+  /** The service account of its pod, by which it may be known to a store; undefined for the namespace's own. */
+  serviceAccount: string | undefined;
   /** Failed before it began, and yet begins if the reason goes away: an image appears, a quota is raised. */
   mayStart: boolean;
 };
@@ -129,6 +132,7 @@ function nodeStatus(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]
     filter: filterOfSpec(annotations[ANNOTATION_WORKLOAD] ?? ''),
     destinations: order?.destinations ?? [],
     image: imageOf(job),
+    serviceAccount: job.spec?.template?.spec?.serviceAccountName,
     mayStart: false,
     ...told,
   };
@@ -195,23 +199,6 @@ function terminatedTells(terminated: { exitCode: number; reason?: string; messag
   }
   const failed = terminated.exitCode !== 0;
   return { phase: failed ? 'failed' : 'completed', result, problem: failed ? resultProblem(result) : undefined };
-}
-
-/** Why a result is not a success, in one line: the cause first, then where nothing arrived because of it. */
-export function resultProblem(result: WorkloadResult): string {
-  const prefix = `${result.node}: `;
-  const errors = result.errors.map((text) => (text.startsWith(prefix) ? text.slice(prefix.length) : text));
-  const failed = result.destinations.filter((to) => !to.ok);
-  const causes = errors.filter((text) => !failed.some((to) => to.error === text));
-  // Where nothing was captured, there was nothing to save: the cause tells all.
-  const undelivered = result.packets === 0 && causes.length > 0 ? [] : failed;
-  const places = undelivered.map(({ location, error = 'no reason told' }) => {
-    // Most reasons begin with the place, too.
-    const beginning = `cannot write ${location}: `;
-    return `not saved to ${location}: ${error.startsWith(beginning) ? error.slice(beginning.length) : error}`;
-  });
-  const kept = result.rescued === undefined ? [] : [`kept on ${result.node}: ${result.rescued}`];
-  return [...new Set([...causes, ...places, ...kept])].join('; ') || 'the workload failed without telling why';
 }
 
 function jobTells(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]): Told {

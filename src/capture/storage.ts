@@ -1,6 +1,8 @@
 import { ClusterError } from '../errors.ts';
 import type { Claim, Cluster, Volume } from '../kube/cluster.ts';
 import type { Destination } from './request.ts';
+import type { SasUrl } from './sas.ts';
+import { sasIn } from './secret.ts';
 
 /** What planning needs to know of a PersistentVolumeClaim. */
 export type ClaimFact = {
@@ -16,6 +18,9 @@ export type ClaimFact = {
   nodes: NodeTerms | undefined;
 };
 
+/** A Secret, its keys, and the SAS URL that it holds, or why that is none. */
+type SecretFact = { name: string; keys: readonly string[]; sas: SasUrl | Error };
+
 type Affinity = NonNullable<NonNullable<NonNullable<Volume['spec']>['nodeAffinity']>['required']>;
 export type NodeTerms = Affinity['nodeSelectorTerms'];
 
@@ -23,8 +28,8 @@ export type NodeTerms = Affinity['nodeSelectorTerms'];
 export type StorageFacts = {
   /** All claims of the namespace; undefined also where none is asked for. */
   readonly claims: readonly ClaimFact[] | undefined;
-  /** The Secrets that were named and that are there, each with its keys. */
-  readonly secrets: readonly { name: string; keys: readonly string[] }[] | undefined;
+  /** The Secrets that were named and that are there. */
+  readonly secrets: readonly SecretFact[] | undefined;
 };
 
 /** Reads the claims and Secrets that the destinations name, as far as the user may. */
@@ -75,7 +80,11 @@ async function readSecrets(cluster: Cluster, names: readonly string[]): Promise<
   );
   if (lists.includes(undefined)) return undefined;
   return lists.flatMap((list = []) =>
-    list.map(({ metadata, data }) => ({ name: metadata?.name ?? '', keys: Object.keys(data ?? {}).sort() })),
+    list.map((secret) => ({
+      name: secret.metadata?.name ?? '',
+      keys: Object.keys(secret.data ?? {}).sort(),
+      sas: sasIn(secret),
+    })),
   );
 }
 

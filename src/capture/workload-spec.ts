@@ -23,21 +23,22 @@ export const STOP_DISCARD = 'discard';
 /** A Secret, and where its keys are mounted as files: no credential is ever part of a spec. */
 const mountedSecret = z.object({ secret: z.string(), directory: z.string() });
 
-const nodePlace = z.object({
+export const nodePlace = z.object({
   /** The directory as the user knows it: on the node. */
   path: z.string(),
   /** The same directory as the workload sees it. */
   directory: z.string(),
 });
 
-const destinationSpec = z.discriminatedUnion('kind', [
+export const destinationSpec = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('host-path'), ...nodePlace.shape }),
   z.object({ kind: z.literal('pvc'), claim: z.string(), directory: z.string() }),
   z.object({
     kind: z.literal('blob'),
     /** URL of the container without its SAS; null where only the Secret knows it. */
     container: z.nullable(z.string()),
-    access: mountedSecret,
+    /** Null for the pod's own identity. */
+    access: z.nullable(mountedSecret),
   }),
   z.object({
     kind: z.literal('s3'),
@@ -115,6 +116,8 @@ const workloadSpec = z.object({
   destinations: z.array(destinationSpec),
   /** Where packets lie, and a tarball is kept, if not in a host path that was asked for. */
   nodePlace: z.optional(nodePlace),
+  /** Whether the host path is to have no copy once every other destination has confirmed its own. */
+  removeCopy: z.optional(z.boolean()),
 });
 
 const stopReason = z.enum([
@@ -122,15 +125,19 @@ const stopReason = z.enum([
   ...(['interrupted', 'tool-exited', 'disk-nearly-full', 'error'] as const),
 ]);
 
-const delivery = z.object({
+export const delivery = z.object({
   kind: z.enum(['host-path', 'pvc', 'blob', 's3']),
   /** Where the tarball lies, or would have. */
   location: z.string(),
   ok: z.boolean(),
   error: z.optional(z.string()),
+  /** It was there, and was removed since others have it. */
+  removed: z.optional(z.boolean()),
+  /** ISO 8601; when it lay there under its final name. Absent where it never did. */
+  durableAt: z.optional(z.string()),
 });
 
-const workloadResult = z.object({
+export const workloadResult = z.object({
   version: z.literal(WORKLOAD_VERSION),
   capture: z.string(),
   node: z.string(),
@@ -180,7 +187,7 @@ export function filterOfSpec(text: string): string | undefined {
 }
 
 /** A result as compact JSON of at most 4,096 bytes: errors are shortened, then dropped, until it fits. */
-export function encodeResult(result: WorkloadResult): string {
+export function encodeResult<T extends Failures>(result: T): string {
   for (const length of [400, 200, 100, 50]) {
     const text = JSON.stringify(shortenErrors(result, length, 8));
     if (Buffer.byteLength(text) <= MAX_RESULT_BYTES) return text;
@@ -193,7 +200,9 @@ export function decodeResult(text: string): WorkloadResult {
   return decode(workloadResult, text, 'result');
 }
 
-function shortenErrors(result: WorkloadResult, length: number, count: number): WorkloadResult {
+type Failures = Pick<WorkloadResult, 'errors' | 'destinations'>;
+
+function shortenErrors<T extends Failures>(result: T, length: number, count: number): T {
   const cut = (text: string): string => (text.length <= length ? text : `${text.slice(0, length - 1)}…`);
   const dropped = result.errors.length - count;
   const errors = result.errors.slice(0, count).map(cut);
@@ -204,7 +213,8 @@ function shortenErrors(result: WorkloadResult, length: number, count: number): W
   };
 }
 
-function decode<T>(schema: z.ZodMiniType<T>, text: string, what: string): T {
+/** Reads JSON of this version by a schema; throws an Error that says what is wrong with it. */
+export function decode<T>(schema: z.ZodMiniType<T>, text: string, what: string): T {
   let value: unknown;
   try {
     value = JSON.parse(text);

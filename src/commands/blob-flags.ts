@@ -1,9 +1,6 @@
 import type { Destination } from '../capture/request.ts';
-import { parseSasUrl, type SasUrl, writeProblem } from '../capture/sas.ts';
+import { type BlobAccess, parseBlobUrl, parseSasUrl, sasProblem, sasWarnings } from '../capture/sas.ts';
 import { type Problems, parseObjectName } from './flags.ts';
-
-/** Milliseconds that a tarball may take to be uploaded: a SAS that expires sooner than that is warned about. */
-const UPLOAD_TIME = 300_000;
 
 /** A destination in Azure Blob, as typed. */
 export type BlobFlags = { blobUpload?: string; blobSecret?: string };
@@ -23,50 +20,35 @@ export function toBlob(flags: BlobFlags, problems: Problems, at: Moment): Destin
     return name === undefined ? undefined : { kind: 'blob', access: { kind: 'secret', name } };
   }
   if (blobUpload === undefined) return undefined;
-  const sas = problems.parse('--blob-upload', withEnvironment(blobUpload, at.env), parseSasUrl);
-  if (sas === undefined) return undefined;
-  const problem = writeProblem(sas) ?? timeProblem(sas, at);
+  const access = problems.parse('--blob-upload', blobUpload, toBlobAccess(at.env));
+  if (access === undefined) return undefined;
+  if (access.kind === 'identity') {
+    problems.warnings.push(`${access.container} has no SAS: the pods write to it by their own identity`);
+    return { kind: 'blob', access };
+  }
+  const span = { start: at.now(), durationMs: at.durationMs };
+  const problem = sasProblem(access.sas, span);
   if (problem !== undefined) problems.found.push(`--blob-upload: ${problem}`);
-  else warnOfTime(sas, problems, at);
-  if (sas.url.startsWith('http:'))
-    problems.warnings.push(`${sas.container} is reached without TLS: its SAS can be read on the way`);
-  return { kind: 'blob', access: { kind: 'sas', sas } };
+  else problems.warnings.push(...sasWarnings(access.sas, span));
+  return { kind: 'blob', access };
 }
 
 /**
- * A container's URL that is typed without a SAS gets that of RETINA_BLOB_SAS_URL, if it is for the same container. The
- * variable alone never makes a destination: where packets go is always typed.
+ * Reads a container's URL. One that is typed without a SAS gets that of RETINA_BLOB_SAS_URL, if it is for the same
+ * container; another one there is more likely a mistake than a wish for an identity. The variable alone never makes a
+ * destination: where packets go is always typed.
  */
-export function withEnvironment(typed: string, env: NodeJS.ProcessEnv): string {
-  const known = parseSasUrl(env.RETINA_BLOB_SAS_URL ?? '');
-  if (known instanceof Error) return typed;
-  const asked = typed.replace(/^[\s'"`]+|[\s'"`]+$/g, '').replace(/\/+$/, '');
-  return asked === known.container ? known.url : typed;
-}
-
-function timeProblem({ container, expiresAt, startsAt }: SasUrl, { now, durationMs }: Moment): string | undefined {
-  const start = now().getTime();
-  const end = start + (durationMs ?? 0);
-  if (expiresAt !== undefined && expiresAt.getTime() <= start) {
-    return `the SAS of ${container} expired at ${iso(expiresAt)}`;
-  }
-  if (expiresAt !== undefined && expiresAt.getTime() <= end) {
-    return `the SAS of ${container} expires at ${iso(expiresAt)}, before the capture can end (${iso(new Date(end))})`;
-  }
-  if (startsAt !== undefined && startsAt.getTime() > end) {
-    return `the SAS of ${container} is not valid before ${iso(startsAt)}`;
-  }
-  return undefined;
-}
-
-function warnOfTime({ container, expiresAt }: SasUrl, problems: Problems, { now, durationMs }: Moment): void {
-  if (expiresAt === undefined) return;
-  const needed = durationMs === null ? Number.POSITIVE_INFINITY : durationMs + UPLOAD_TIME;
-  if (expiresAt.getTime() - now().getTime() >= needed) return;
-  const when = durationMs === null ? 'end the capture well before' : 'the upload must be done by then';
-  problems.warnings.push(`the SAS of ${container} expires at ${iso(expiresAt)}: ${when}`);
-}
-
-function iso(date: Date): string {
-  return `${date.toISOString().slice(0, 19)}Z`;
+export function toBlobAccess(env: NodeJS.ProcessEnv): (typed: string) => BlobAccess | Error {
+  return (typed) => {
+    const access = parseBlobUrl(typed);
+    if (access instanceof Error || access.kind === 'sas') return access;
+    const ambient = env.RETINA_BLOB_SAS_URL?.trim() || undefined;
+    const sas = ambient === undefined ? undefined : parseSasUrl(ambient);
+    const lacking = `${access.container} has no SAS`;
+    if (sas instanceof Error) return new Error(`${lacking}, and RETINA_BLOB_SAS_URL none either: ${sas.message}`);
+    if (sas?.container === access.container) return { kind: 'sas', sas };
+    if (sas !== undefined) return new Error(`${lacking}, and that of RETINA_BLOB_SAS_URL is for ${sas.container}`);
+    if (access.container.startsWith('https:')) return access;
+    return new Error(`${lacking}, and an identity is only sent by TLS (https)`);
+  };
 }

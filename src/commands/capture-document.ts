@@ -108,10 +108,9 @@ function toNodeDocument(node: NodeStatus): NodeDocument {
     tarball: result?.tarball?.name ?? (node.stem === undefined ? null : tarballName(node.stem)),
     bytes: result?.tarball?.bytes ?? null,
     sha256: result?.tarball?.sha256 ?? null,
-    destinations: (result?.destinations ?? []).map((to) => ({
-      ...{ kind: to.kind, location: to.location, ok: to.ok },
-      error: to.error ?? null,
-    })),
+    destinations: (result?.destinations ?? [])
+      .filter(({ removed }) => removed !== true)
+      .map(({ kind, location, ok, error = null }) => ({ kind, location, ok, error })),
   };
 }
 

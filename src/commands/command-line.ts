@@ -9,10 +9,13 @@ import {
   localRows,
   statusRows,
   stopRows,
+  uploadRows,
   versionRows,
 } from './options.ts';
 
-const ALL_ROWS = [createRows, localRows, listRows, statusRows, stopRows, deleteRows, downloadRows, versionRows].flat();
+const ALL_ROWS = [
+  ...[createRows, localRows, listRows, statusRows, stopRows, deleteRows, downloadRows, uploadRows, versionRows],
+].flat();
 const SPELLINGS = ALL_ROWS.map((row) => ({
   names: row.flags.replace(/ <.*/, '').split(', '),
   boolean: isBoolean(row),
@@ -23,7 +26,7 @@ const FLAGS = new Map(
 );
 const GROUP = 'capture';
 /** What pods and shells run: their words are not for people. */
-const HIDDEN = ['workload', 'node-files', '__complete'];
+const HIDDEN = ['workload', 'send-again', 'node-files', '__complete'];
 
 /** Whether a flag takes no value, but for `=true` and `=false`. */
 export function isBoolean(row: OptionRow): boolean {

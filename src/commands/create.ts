@@ -16,7 +16,7 @@ import { filterLines } from './filter-lines.ts';
 import { Problems, throwProblems } from './flags.ts';
 import { type Order, readOrders } from './orders.ts';
 import { showProgress } from './progress.ts';
-import { count, failureLines, limitWords, locations, plural, size, totals } from './render.ts';
+import { count, failureLines, limitWords, locations, plural, size, totals, uploadStep } from './render.ts';
 
 type Flags = CreateFlags & ConnectionOptions & OutputFlags & { filename?: string };
 
@@ -180,8 +180,7 @@ async function report(
   }
   for (const line of failureLines(capture)) ui.note(line);
   const rest = `${capture.name} -n ${capture.namespace}`;
-  ui.note(
-    saved.length > 0 ? `Next: kubectl retina capture download ${rest}` : `Next: kubectl retina capture status ${rest}`,
-  );
+  const other = saved.length > 0 ? 'download' : 'status';
+  ui.note(`Next: ${uploadStep(capture) ?? `kubectl retina capture ${other} ${rest}`}`);
   return good ? 0 : 1;
 }

@@ -2,8 +2,7 @@ import type { ExpectedFile } from '../capture/download.ts';
 import { KEY_S3_CA, resultName } from '../capture/names.ts';
 import type { LocalPath } from '../capture/part-file.ts';
 import { baseOf, type StoreSpec } from '../capture/places.ts';
-import { parseSasUrl } from '../capture/sas.ts';
-import { blobUrlIn, s3KeysIn, valueIn } from '../capture/secret.ts';
+import { s3KeysIn, sasIn, valueIn } from '../capture/secret.ts';
 import type { Source } from '../capture/sources.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError, ClusterError, messageOf } from '../errors.ts';
@@ -55,9 +54,10 @@ async function expectedIn(store: Store, tarball: string | undefined, signal: Abo
 async function openStoreOf(cluster: Cluster, at: StoreSpec): Promise<Store> {
   switch (at.kind) {
     case 'blob': {
-      const sas = parseSasUrl(blobUrlIn(await readSecret(cluster, at, at.access.secret)));
-      if (sas instanceof Error) throw new CaptureError(`Secret ${at.access.secret} holds no SAS URL: ${sas.message}`);
-      return openBlobStore(sas);
+      if (at.access === null) return openBlobStore({ kind: 'identity', container: baseOf(at) });
+      const sas = sasIn(await readSecret(cluster, at, at.access.secret));
+      if (sas instanceof Error) throw new CaptureError(sas.message);
+      return openBlobStore({ kind: 'sas', sas });
     }
     case 's3': {
       const ca = at.ca === null ? null : valueIn(await readSecret(cluster, at, at.ca.secret), KEY_S3_CA);

@@ -10,7 +10,7 @@ import { CaptureError, ClusterError, InterruptedError, messageOf } from '../erro
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import { downloadNames, type NameFlags, type Wanted, wantedCaptures } from './download-names.ts';
 import { Problems, parseNames, parseNodePath, throwProblems } from './flags.ts';
-import { type ImageFlags, toImage } from './job-flags.ts';
+import { type ImageFlags, toOwnImage } from './job-flags.ts';
 import { capturesThere, requireNodes } from './name-argument.ts';
 import { count, plural, size } from './render.ts';
 import { DEFAULT_HOST_PATH, DEFAULT_HOST_PATH_BASE } from './run-rows.ts';
@@ -42,7 +42,7 @@ export async function download(deps: Deps, args: readonly string[], flags: Downl
     parseNodePath(DEFAULT_HOST_PATH_BASE),
   );
   const nodes = problems.parse('--node-names', flags.nodeNames, parseNames);
-  const image = toDownloadImage(flags, problems, deps.env);
+  const image = toOwnImage(flags, problems, deps.env);
   throwProblems(problems, 'downloaded');
   const names = downloadNames(args, flags);
   const cluster = await deps.connect(flags);
@@ -70,20 +70,6 @@ async function downloadEach(deps: Deps, wanted: readonly Wanted[], settings: Set
   const good = whole === wanted.length;
   if (wanted.length > 1) deps.ui.outcome(good, `${whole} of ${plural(wanted.length, 'capture')} downloaded whole`);
   return good ? 0 : 1;
-}
-
-/** `--image`, else the image that the capture itself runs, else the default: it is on the nodes already. */
-function toDownloadImage(flags: ImageFlags, problems: Problems, env: NodeJS.ProcessEnv): Settings['image'] {
-  const typed = toImage(flags, problems, env);
-  return (own) => {
-    if (own === undefined) return typed;
-    const { image, imagePullPolicy, imagePullSecrets } = flags.image === undefined ? own : typed;
-    return {
-      image,
-      imagePullPolicy: flags.imagePullPolicy === undefined ? imagePullPolicy : typed.imagePullPolicy,
-      imagePullSecrets: flags.imagePullSecret === undefined ? imagePullSecrets : typed.imagePullSecrets,
-    };
-  };
 }
 
 async function downloadCapture(deps: Deps, wanted: Wanted, settings: Settings): Promise<boolean> {

@@ -43,6 +43,17 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       line: 'kubectl retina capture download slow-api -n shop -o ./evidence',
     },
   ],
+  'kubectl retina capture upload': [
+    { what: 'again to where it was to go', line: 'kubectl retina capture upload slow-api' },
+    {
+      what: 'to the same bucket, with the keys in another Secret',
+      line: 'kubectl retina capture upload slow-api --s3-secret writer',
+    },
+    {
+      what: 'to a volume instead, from another namespace; then without the copy on the node',
+      line: 'kubectl retina capture upload slow-api -n shop --pvc evidence --cleanup-after-upload',
+    },
+  ],
   'kubectl retina capture delete': [
     { what: 'one capture; its files stay where they are', line: 'kubectl retina capture delete slow-api' },
     { what: 'in another namespace', line: 'kubectl retina capture delete slow-api -n shop' },

@@ -1,4 +1,5 @@
 import type { JobSettings } from '../capture/request.ts';
+import type { PodImage } from '../capture/status.ts';
 import {
   type Problems,
   parseDuration,
@@ -40,6 +41,24 @@ export function toImage(
     image: problems.parse(source, flags.image ?? captureImage(env), parseImage) ?? '',
     imagePullPolicy: problems.parse('--image-pull-policy', flags.imagePullPolicy, policy) ?? 'IfNotPresent',
     imagePullSecrets: pullSecret === undefined ? [] : [pullSecret],
+  };
+}
+
+/** `--image`, else the image that the capture itself runs, else the default: it is on the nodes already. */
+export function toOwnImage(
+  flags: ImageFlags,
+  problems: Problems,
+  env: NodeJS.ProcessEnv,
+): (own: PodImage | undefined) => PodImage {
+  const typed = toImage(flags, problems, env);
+  return (own) => {
+    if (own === undefined) return typed;
+    const { image, imagePullPolicy, imagePullSecrets } = flags.image === undefined ? own : typed;
+    return {
+      image,
+      imagePullPolicy: flags.imagePullPolicy === undefined ? imagePullPolicy : typed.imagePullPolicy,
+      imagePullSecrets: flags.imagePullSecret === undefined ? imagePullSecrets : typed.imagePullSecrets,
+    };
   };
 }
 

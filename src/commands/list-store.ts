@@ -1,4 +1,5 @@
-import { type CaptureSummary, type NodeStatus, resultProblem } from '../capture/status.ts';
+import { resultProblem } from '../capture/result-words.ts';
+import type { CaptureSummary, NodeStatus } from '../capture/status.ts';
 import { listNames, nearest } from '../capture/suggest.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError } from '../errors.ts';
@@ -76,7 +77,7 @@ function toNode(store: StoreName, { name, stored, result }: StoredTarball): Node
   const problem = cut ?? (result.errors.length === 0 ? undefined : resultProblem(result));
   const { rescued: _elsewhere, ...told } = result;
   return {
-    ...{ node: result.node, job: '', pod: undefined, hint: undefined, mayStart: false },
+    ...{ node: result.node, job: '', pod: undefined, hint: undefined, mayStart: false, serviceAccount: undefined },
     ...{ hostPath: undefined, filter: undefined, image: undefined, destinations: [] },
     phase: problem === undefined ? 'completed' : 'failed',
     problem,

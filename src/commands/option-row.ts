@@ -21,6 +21,8 @@ export const GROUPS = {
   listing: 'A decoded listing in the bundle, packets.txt (any of these adds it):',
   end: 'What ends the capture (the first that happens):',
   where: 'Where it goes (one or more; each gets the same tarball):',
+  again:
+    'Where it goes (none means the destinations that did not take it; without --s3-bucket, S3 flags mean that bucket):',
   store: 'What a store holds, in place of the cluster:',
   run: 'How it runs:',
   output: 'Output:',

@@ -4,6 +4,7 @@ import { GROUPS, type OptionRow } from './option-row.ts';
 import {
   captureNameRow,
   DEFAULT_HOST_PATH,
+  DEFAULT_UPLOAD_TIMEOUT,
   destinationRows,
   imageRows,
   runRows,
@@ -82,7 +83,7 @@ const allNamespacesRow: OptionRow = {
 const blobUrlRow: OptionRow = {
   group: GROUPS.where,
   flags: '--blob-url <url>',
-  description: 'fetch from this Azure Blob container (a SAS URL), without a cluster',
+  description: 'fetch from this Azure Blob container (a SAS URL; without SAS, by your own identity), without a cluster',
 };
 
 /** Where listings and downloads look instead of in the cluster. Their keys go into no Secret. */
@@ -95,7 +96,8 @@ export const listRows: readonly OptionRow[] = [
   {
     ...blobUrlRow,
     group: GROUPS.store,
-    description: 'what this Azure Blob container holds (a SAS URL that may list and read)',
+    description:
+      'what this Azure Blob container holds (a SAS URL that may list and read; without SAS, by your own identity)',
   },
   ...storeRows.map((row) => ({ ...row, group: GROUPS.store })),
   {
@@ -158,6 +160,33 @@ export const downloadRows: readonly OptionRow[] = [
   },
   blobUrlRow,
   ...storeRows,
+  ...imageRows,
+  ...sharedRows,
+];
+/** Flags of `create` that say the same here; the tarballs come from the nodes, so a host path is no destination. */
+const againRows = destinationRows.filter(({ flags }) => !/^--(host-path|upload-timeout|cleanup)/.test(flags));
+
+export const uploadRows: readonly OptionRow[] = [
+  nameRow,
+  {
+    group: GROUPS.which,
+    flags: '--node-names <names>',
+    description: 'only from these nodes',
+    default: 'all of the capture',
+  },
+  ...againRows.map((row) => ({ ...row, group: GROUPS.again })),
+  {
+    group: GROUPS.run,
+    flags: '--upload-timeout <duration>',
+    description: 'how long each upload may take, with all its tries',
+    default: DEFAULT_UPLOAD_TIMEOUT,
+  },
+  {
+    group: GROUPS.run,
+    flags: '--cleanup-after-upload',
+    description: 'remove the copy from the node once every destination has confirmed its size and checksum',
+    default: 'false',
+  },
   ...imageRows,
   ...sharedRows,
 ];

@@ -2,6 +2,7 @@ import prettyBytes from 'pretty-bytes';
 import { tarballName } from '../capture/names.ts';
 import { locationOf, placeOf } from '../capture/places.ts';
 import type { CaptureSettings } from '../capture/request.ts';
+import { keptOnNode } from '../capture/result-words.ts';
 import type { CaptureSummary, NodeStatus } from '../capture/status.ts';
 import type { Cell } from '../deps.ts';
 
@@ -74,7 +75,7 @@ export function places(nodes: readonly NodeStatus[]): string {
 
 /** What a result alone tells: a store holds it without the order of the capture. */
 function savedIn(result: NodeStatus['result']): string[] {
-  const saved = result?.destinations.filter(({ ok }) => ok) ?? [];
+  const saved = result?.destinations.filter(({ ok, removed }) => ok && removed !== true) ?? [];
   return saved.map(({ location }) => location.replace(/^https?:\/\//, '').replace(/\/[^/]*$/, ''));
 }
 
@@ -87,7 +88,7 @@ export function location(node: NodeStatus): string {
 export function locations(node: NodeStatus): string[] {
   const { result, stem } = node;
   if (result !== undefined) {
-    const saved = result.destinations.flatMap((to) => (to.ok ? [to.location] : []));
+    const saved = result.destinations.flatMap((to) => (to.ok && to.removed !== true ? [to.location] : []));
     return result.rescued === undefined ? saved : [...saved, `${result.rescued} on ${node.node}`];
   }
   // Of a pod that died nothing is known: to name a place would say that it is there.
@@ -169,6 +170,16 @@ export function failureLines(capture: CaptureSummary): string[] {
     ...failed.map((node) => `  ${node.node}: ${node.problem ?? 'no reason told'}`),
     ...[...hints].map((h) => `  ${h}`),
   ];
+}
+
+/** What to type next where tarballs lie on their nodes because a destination did not take them; undefined elsewhere. */
+export function uploadStep({ name, namespace, nodes }: CaptureSummary): string | undefined {
+  const kept = nodes.some(
+    ({ result }) => result?.destinations.some(({ ok }) => !ok) && keptOnNode(result) !== undefined,
+  );
+  if (!kept) return undefined;
+  const rest = `${name} -n ${namespace}`;
+  return `kubectl retina capture upload ${rest}\n  or: kubectl retina capture download ${rest}`;
 }
 
 /** How far a capture is: `1/2`. */

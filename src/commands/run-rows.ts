@@ -67,7 +67,7 @@ export const destinationRows: readonly OptionRow[] = [
     group: GROUPS.where,
     flags: '--blob-upload <url>',
     description:
-      'SAS URL of an Azure Blob container, or its URL alone where RETINA_BLOB_SAS_URL has the SAS; goes into a Secret',
+      'SAS URL of an Azure Blob container; goes into a Secret. Its URL alone where RETINA_BLOB_SAS_URL has the SAS, or for workload or managed identity',
   },
   {
     group: GROUPS.where,
@@ -89,7 +89,8 @@ export const destinationRows: readonly OptionRow[] = [
   {
     group: GROUPS.where,
     flags: '--cleanup-after-upload',
-    description: 'remove the Jobs and Secrets once every tarball is in a PVC, Blob or S3',
+    description:
+      'remove the Jobs and Secrets once every tarball is in a PVC, Blob or S3, and the copy in a --host-path once these have confirmed it',
     default: 'false',
   },
 ];

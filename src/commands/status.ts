@@ -1,5 +1,5 @@
 import { readCapture } from '../capture/observe.ts';
-import { type CaptureSummary, type NodeStatus, stopReasonWords } from '../capture/status.ts';
+import { type CaptureSummary, isFinal, type NodeStatus, stopReasonWords } from '../capture/status.ts';
 import { waitForCapture } from '../capture/wait.ts';
 import type { WorkloadResult } from '../capture/workload-spec.ts';
 import type { Cell, Deps } from '../deps.ts';
@@ -12,7 +12,19 @@ import { Problems, throwProblems } from './flags.ts';
 import { captureName } from './name-argument.ts';
 import { type Format, parseFormat, renderDocument } from './output-format.ts';
 import { showProgress } from './progress.ts';
-import { age, count, failureLines, locations, lostCell, lostOf, plural, size, totals } from './render.ts';
+import {
+  age,
+  count,
+  failureLines,
+  locations,
+  lostCell,
+  lostOf,
+  nodeEvent,
+  plural,
+  size,
+  totals,
+  uploadStep,
+} from './render.ts';
 
 export type StatusFlags = ConnectionOptions & { name?: string; output?: string; watch?: boolean };
 
@@ -75,11 +87,17 @@ async function show({ ui, now }: Deps, capture: CaptureSummary): Promise<void> {
     [...headOf(COLUMNS, true), ...capture.nodes.map((node) => rowOf(COLUMNS, node))],
     yieldingOf(COLUMNS),
   );
-  const failures = failureLines(capture);
-  if (failures.length > 0) ui.print(`\n${failures.join('\n')}`);
+  const problems = [...failureLines(capture), ...openLines(capture)];
+  if (problems.length > 0) ui.print(`\n${problems.join('\n')}`);
   for (const line of lossLines(capture)) ui.warn(line);
   const next = nextStep(capture);
   if (next !== undefined) ui.note(`Next: ${next}`);
+}
+
+/** What holds up nodes that are not done: one that does not answer, a pod that cannot be scheduled. */
+function openLines({ nodes }: CaptureSummary): string[] {
+  const held = nodes.filter((node) => !isFinal(node) && node.problem !== undefined);
+  return held.flatMap((node) => nodeEvent(node) ?? []).map((line) => `  ${line}`);
 }
 
 /** A cell of what the result tells; a dash while there is none. */
@@ -112,7 +130,9 @@ function deliveryCell(node: NodeStatus): Cell {
 }
 
 function delivered({ destinations, rescued }: WorkloadResult): string[] {
-  const places = destinations.map((to) => `${to.location} ${to.ok ? '✔' : '✖'}`);
+  const places = destinations.map(
+    (to) => `${to.location} ${to.removed === true ? '(removed: the others have it)' : to.ok ? '✔' : '✖'}`,
+  );
   return [...places, ...(rescued === undefined ? [] : [`${rescued} (kept on the node)`])];
 }
 
@@ -144,5 +164,7 @@ function lossLines(capture: CaptureSummary): string[] {
 function nextStep(capture: CaptureSummary): string | undefined {
   const rest = `${capture.name} -n ${capture.namespace}`;
   if (capture.state === 'Capturing' || capture.state === 'Pending') return `kubectl retina capture stop ${rest}`;
-  return totals(capture.nodes).bytes > 0 ? `kubectl retina capture download ${rest}` : undefined;
+  return (
+    uploadStep(capture) ?? (totals(capture.nodes).bytes > 0 ? `kubectl retina capture download ${rest}` : undefined)
+  );
 }

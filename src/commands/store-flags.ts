@@ -1,10 +1,9 @@
-import { parseSasUrl } from '../capture/sas.ts';
 import type { Deps } from '../deps.ts';
 import { UsageError } from '../errors.ts';
 import { openBlobStore } from '../upload/blob-store.ts';
 import { openS3Store } from '../upload/s3-store.ts';
 import type { Store } from '../upload/store.ts';
-import { withEnvironment } from './blob-flags.ts';
+import { toBlobAccess } from './blob-flags.ts';
 import { type Problems, throwProblems } from './flags.ts';
 import { type S3StoreFlags, toS3Keys, toS3Place } from './s3-flags.ts';
 
@@ -27,8 +26,7 @@ export async function openStore(
   done: string,
 ): Promise<Store> {
   const { blobUrl } = flags;
-  const url = blobUrl === undefined ? undefined : withEnvironment(blobUrl, deps.env);
-  const sas = problems.parse('--blob-url', url, parseSasUrl);
+  const container = problems.parse('--blob-url', blobUrl, toBlobAccess(deps.env));
   const place = toS3Place(flags, problems, deps.env);
   const keys = place === undefined ? undefined : toS3Keys(flags, problems, deps.env);
   if (blobUrl !== undefined && place !== undefined) {
@@ -36,7 +34,7 @@ export async function openStore(
   }
   throwProblems(problems, done);
   for (const warning of problems.warnings) deps.ui.warn(warning);
-  if (sas !== undefined) return openBlobStore(sas);
+  if (container !== undefined) return openBlobStore(container);
   if (place === undefined) throw new UsageError('--s3-bucket is missing');
   return openS3Store(place, keys);
 }

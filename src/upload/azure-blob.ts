@@ -1,26 +1,29 @@
 import { createHash } from 'node:crypto';
-import type { BlockBlobClient, ContainerClient, Pipeline, RestError } from '@azure/storage-blob';
+import type { BlockBlobClient, ContainerClient, Pipeline } from '@azure/storage-blob';
 import { KEY_BLOB_URL, resultName, tarballName } from '../capture/names.ts';
 import { locationOf } from '../capture/places.ts';
-import { parseSasUrl, type SasUrl } from '../capture/sas.ts';
+import { type BlobAccess, parseSasUrl } from '../capture/sas.ts';
 import type { DestinationSpec } from '../capture/workload-spec.ts';
 import { CaptureError } from '../errors.ts';
-import { readOnlyKey, redact } from './credentials.ts';
-import { errnoOf } from './explain.ts';
+import { explainAzure } from './azure-error.ts';
+import { findIdentity } from './azure-identity.ts';
+import { readOnlyKey } from './credentials.ts';
 import { cutIntoParts } from './parts.ts';
 import { type Bounds, FIRST_TRIES, LateError, MAX_TRIES, type Tries, UNBOUNDED, watchTries } from './tries.ts';
 import type { Upload, Uploader } from './uploader.ts';
 
 /** Blocks that a blob may have. */
 const MAX_BLOCKS = 50_000;
+/** Bytes of the first blocks where other stores need memory, too; from 4 MiB on Azure is quicker. */
+export const SMALL_BLOCK = 2 << 20;
 /** The SDK waits 4 s, then 12, then 28 by default; with these 0, 0.5, 1.5, 3.5, 7.5 and then 10 s. */
 const RETRY = { maxTries: MAX_TRIES, retryDelayInMs: 500, maxRetryDelayInMs: 10_000 };
 /** Milliseconds for one try: the SDK's own limit is only told to the server, so that a silent one is waited for for ever. */
 const TRY_LIMIT = 60_000;
 
 type BlobTarget = DestinationSpec & { kind: 'blob' };
-type Watched = { tries: Tries; log: Bounds['log']; kept: number | undefined };
-type Container = { client: ContainerClient; sas: SasUrl };
+type Watched = Pick<Bounds, 'log' | 'stores'> & { tries: Tries; kept: number | undefined };
+type Container = { client: ContainerClient; access: BlobAccess; place: string };
 
 /**
  * Delivers into a container of Azure Blob. Blocks are staged while bytes come in and committed as a list at the end, so
@@ -34,30 +37,45 @@ export function azureBlobUploader(target: BlobTarget, stem: string, bounds: Boun
       return locationOf(known, stem);
     },
     open: async (kept) => {
-      const sas = await readSas(target);
-      known = { ...target, container: sas.container };
+      const access = await readAccess(target);
+      known = { ...target, container: containerOf(access) };
       const tries = watchTries(locationOf(known, stem), bounds);
-      return openUpload(await connectContainer(sas, tries), stem, { tries, log: bounds.log, kept });
+      return openUpload(await connectContainer(access, tries), stem, { ...bounds, tries, kept });
     },
   };
 }
 
-async function readSas({ access }: BlobTarget): Promise<SasUrl> {
+async function readAccess({ access, container }: BlobTarget): Promise<BlobAccess> {
+  if (access === null) return { kind: 'identity', container: container ?? '' };
   const sas = parseSasUrl(await readOnlyKey(access.directory, KEY_BLOB_URL, access.secret));
   if (sas instanceof Error) throw new CaptureError(`Secret ${access.secret} holds no SAS URL: ${sas.message}`);
-  return sas;
+  return { kind: 'sas', sas };
 }
 
-/** A client for the container of a SAS URL. */
-export async function connectContainer(sas: SasUrl, tries = watchTries(sas.container, UNBOUNDED)): Promise<Container> {
+/** The URL of a container, without what it is used by. */
+function containerOf(access: BlobAccess): string {
+  return access.kind === 'sas' ? access.sas.container : access.container;
+}
+
+/** A client for a container. */
+export async function connectContainer(
+  access: BlobAccess,
+  tries = watchTries(containerOf(access), UNBOUNDED),
+): Promise<Container> {
   const sdk = await import('@azure/storage-blob');
-  const pipeline = sdk.newPipeline(new sdk.AnonymousCredential(), { retryOptions: RETRY });
-  pipeline.factories.push(watchedTries(sdk, sas, tries));
-  return { client: new sdk.ContainerClient(sas.url, pipeline), sas };
+  const credential = access.kind === 'sas' ? new sdk.AnonymousCredential() : await findIdentity();
+  const pipeline = sdk.newPipeline(credential, { retryOptions: RETRY });
+  pipeline.factories.push(watchedTries(sdk, access, tries));
+  const place = containerOf(access);
+  return { client: new sdk.ContainerClient(access.kind === 'sas' ? access.sas.url : place, pipeline), access, place };
 }
 
 /** A policy inside the SDK's own loop of tries: it limits each, and tells of those that fail. */
-function watchedTries(sdk: typeof import('@azure/storage-blob'), sas: SasUrl, tries: Tries): Pipeline['factories'][0] {
+function watchedTries(
+  sdk: typeof import('@azure/storage-blob'),
+  access: BlobAccess,
+  tries: Tries,
+): Pipeline['factories'][0] {
   const attempts = new Map<string, number>();
   const tell = (id: string, reason: string): number => {
     const attempt = (attempts.get(id) ?? 0) + 1;
@@ -82,9 +100,9 @@ function watchedTries(sdk: typeof import('@azure/storage-blob'), sas: SasUrl, tr
           const failure = silent
             ? new sdk.RestError(`no answer within ${TRY_LIMIT / 1000} s`, { code: 'ETIMEDOUT' })
             : error;
-          const attempt = tell(request.requestId, explainAzure(failure, sas));
+          const attempt = tell(request.requestId, explainAzure(failure, access));
           if (tries.answered || attempt < FIRST_TRIES) throw failure;
-          throw new LateError(`${explainAzure(failure, sas)} (${attempt} tries)`);
+          throw new LateError(`${explainAzure(failure, access)} (${attempt} tries)`);
         }
       },
     }),
@@ -93,34 +111,47 @@ function watchedTries(sdk: typeof import('@azure/storage-blob'), sas: SasUrl, tr
   return Object.defineProperty(factory, 'constructor', { value: { name: 'InjectorPolicyFactory' } });
 }
 
-function openUpload({ client, sas }: Container, stem: string, { tries, log, kept }: Watched): Upload {
+function openUpload({ client, access, place }: Container, stem: string, { tries, log, stores, kept }: Watched): Upload {
   const blob = client.getBlockBlobClient(tarballName(stem));
-  const guarded = guard(sas, tarballName(stem), tries);
+  const where = `${place}/${tarballName(stem)}`;
+  const guarded = guard(`write ${where}`, access, tries);
   const send = (part: Buffer, index: number) => guarded((limit) => stage(blob, { part, index }, limit));
-  const parts = cutIntoParts(MAX_BLOCKS, send, kept);
+  const firstPart = stores > 1 ? { firstPart: SMALL_BLOCK } : {};
+  const parts = cutIntoParts({ maxParts: MAX_BLOCKS, kept, stores, ...firstPart }, send);
+  let committed: string | undefined;
   return {
     write: (chunk) => parts.write(chunk),
     commit: async (head) => {
       const count = await parts.finish(head);
       const ids = Array.from({ length: count }, (_, index) => blockId(index));
-      await guarded((abortSignal) =>
-        blob.commitBlockList(ids, { abortSignal, blobHTTPHeaders: { blobContentType: 'application/gzip' } }),
-      );
+      await guarded(async (abortSignal) => {
+        const blobHTTPHeaders = { blobContentType: 'application/gzip' };
+        committed = (await blob.commitBlockList(ids, { abortSignal, blobHTTPHeaders })).etag;
+      });
     },
     putResult: async (text, sha256) => {
       // Known only after the commit; that it is in the result beside the blob is what counts.
       await tries
         .bound((abortSignal) => blob.setMetadata({ sha256 }, { abortSignal }))
         .catch((error: unknown) =>
-          log(`${tarballName(stem)} has no SHA-256 in its metadata: ${explainAzure(error, sas)}`),
+          log(`${tarballName(stem)} has no SHA-256 in its metadata: ${explainAzure(error, access)}`),
         );
       const beside = client.getBlockBlobClient(resultName(stem));
       const blobHTTPHeaders = { blobContentType: 'application/json' };
       await guard(
-        sas,
-        resultName(stem),
+        `write ${place}/${resultName(stem)}`,
+        access,
         tries,
-      )((abortSignal) => beside.upload(text, Buffer.byteLength(text), { abortSignal, blobHTTPHeaders }));
+      )(async (abortSignal) => {
+        await beside.upload(text, Buffer.byteLength(text), { abortSignal, blobHTTPHeaders });
+      });
+    },
+    confirm: async ({ bytes }) => {
+      const look = guard(`look at ${where}`, access, tries);
+      const held = await look((abortSignal) => blob.getProperties({ abortSignal }));
+      // The tag tells that it is the blob whose checksums the service has compared, block by block.
+      if (held.contentLength === bytes && held.etag === committed) return;
+      throw new CaptureError(`${where} does not hold the ${bytes} bytes that were sent`);
     },
     // Blocks that were never committed are invisible, and Azure drops them after a week.
     abort: async () => {
@@ -145,29 +176,17 @@ function blockId(index: number): string {
   return Buffer.from(String(index).padStart(8, '0')).toString('base64');
 }
 
-/** Runs a request; its failure tells what could not be written, and why, without the SAS. */
+/** Runs a request; its failure tells what could not be done, and why, without the SAS. */
 function guard(
-  sas: SasUrl,
-  name: string,
+  what: string,
+  access: BlobAccess,
   tries: Tries,
-): (request: (signal: AbortSignal) => Promise<unknown>) => Promise<void> {
+): <T>(request: (signal: AbortSignal) => Promise<T>) => Promise<T> {
   return async (request) => {
     try {
-      await tries.bound(request);
+      return await tries.bound(request);
     } catch (error) {
-      throw new CaptureError(`cannot write ${sas.container}/${name}: ${explainAzure(error, sas)}`);
+      throw new CaptureError(`cannot ${what}: ${explainAzure(error, access)}`);
     }
   };
-}
-
-/** Why Azure Blob refused, in words: its own code first. Never the SAS; so the error itself is not passed on either. */
-export function explainAzure(error: unknown, sas: SasUrl): string {
-  if (error instanceof LateError) return error.message;
-  const { message, code, statusCode } = error as RestError;
-  // The first line is the reason; below are request ids and times.
-  const reason = redact(message.split('\n')[0] ?? '', [sas.url, new URL(sas.url).searchParams.get('sig') ?? '']);
-  const expired = sas.expiresAt !== undefined && sas.expiresAt.getTime() <= Date.now();
-  const why = expired && statusCode === 403 ? ` (the SAS expired at ${sas.expiresAt?.toISOString()})` : '';
-  if (statusCode !== undefined) return `${code ?? `HTTP ${statusCode}`}: ${reason}${why}`;
-  return `${errnoOf(error) ?? code ?? 'no connection'}: ${reason}`;
 }

@@ -1,18 +1,18 @@
 import type { Readable } from 'node:stream';
-import type { SasUrl } from '../capture/sas.ts';
+import type { BlobAccess } from '../capture/sas.ts';
 import { CaptureError } from '../errors.ts';
-import { connectContainer, explainAzure } from './azure-blob.ts';
+import { connectContainer } from './azure-blob.ts';
+import { explainAzure } from './azure-error.ts';
 import { guardedStream, type Store, type StoredObject, sizeOf } from './store.ts';
 
 /** Milliseconds for one request with all its tries: the SDK has no limit of its own for a store that does not answer. */
 const REQUEST_LIMIT = 300_000;
 
-/** What was delivered into a container; its SAS must allow to read, and to list where names are not known. */
-export async function openBlobStore(sas: SasUrl): Promise<Store> {
-  const { client } = await connectContainer(sas);
-  const place = sas.container;
+/** What was delivered into a container; its SAS, or the identity of this machine's user, must allow to read, and to list where names are not known. */
+export async function openBlobStore(access: BlobAccess): Promise<Store> {
+  const { client, place } = await connectContainer(access);
   const toError = (what: string, signal: AbortSignal) => (error: unknown) =>
-    signal.aborted ? signal.reason : new CaptureError(`cannot ${what}: ${explainAzure(error, sas)}`);
+    signal.aborted ? signal.reason : new CaptureError(`cannot ${what}: ${explainAzure(error, access)}`);
   const limited = (signal: AbortSignal) => ({
     abortSignal: AbortSignal.any([signal, AbortSignal.timeout(REQUEST_LIMIT)]),
   });

@@ -1,9 +1,10 @@
+import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename, rmdir, unlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { resultName, scratchName, tarballName } from '../capture/names.ts';
 import { CaptureError } from '../errors.ts';
 import { ensureDirectory, syncDirectory } from './directory.ts';
-import { explainWrite } from './explain.ts';
+import { errnoOf, explainWrite } from './explain.ts';
 import type { Upload, Uploader } from './uploader.ts';
 
 /** Bytes after which what was written is brought to the disk. */
@@ -50,6 +51,7 @@ async function openUpload(target: Directory, stem: string, kept = 0): Promise<Up
     // A handle of its own: it stays valid when the file gets its final name.
     readBack: async () => readFrom(await open(part), kept),
     putResult: (text) => guarded(resultName(stem), () => putBeside(directory, stem, text)),
+    confirm: (expected) => guarded(name, async () => confirmFile(join(directory, name), expected)),
     abort: async () => {
       await syncing.settled().catch(() => undefined);
       // Each step may find its work already done: by a failed commit, or because the disk has gone.
@@ -64,6 +66,25 @@ async function create(directory: string, part: string): Promise<FileHandle> {
   await ensureDirectory(directory);
   await ensureDirectory(join(part, '..'), 0o700);
   return open(part, 'wx', 0o600);
+}
+
+async function confirmFile(path: string, { bytes, sha256 }: { bytes: number; sha256: string }): Promise<void> {
+  const hash = createHash('sha256');
+  let read = 0;
+  for await (const piece of readFrom(await open(path), 0)) {
+    hash.update(piece);
+    read += piece.length;
+  }
+  if (read !== bytes || hash.digest('hex') !== sha256) throw new Error(`it holds other bytes than the ${bytes} sent`);
+}
+
+/** Removes a tarball and its result: it is somewhere else by now. */
+export async function removeCopy(directory: string, stem: string): Promise<void> {
+  await unlink(join(directory, tarballName(stem)));
+  await unlink(join(directory, resultName(stem))).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  });
+  await syncDirectory(directory);
 }
 
 /** FileHandle.write may write less than asked, most likely just before the disk is full. */

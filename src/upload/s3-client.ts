@@ -26,10 +26,11 @@ const UNTRUSTED = new Set([
   ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
 ]);
 
-/**
- * A client for a bucket; without credentials, the SDK finds those of the pod's own identity. Its waits between tries grow
- * and are random, but with its own 3 tries a store that is away for 150 ms would be given up.
- */
+/** Milliseconds between tries: they double from the first to the longest, and up to half is left out at random. */
+const FIRST_WAIT = 50;
+const LONGEST_WAIT = 20_000;
+
+/** A client for a bucket; without credentials, the SDK finds those of the pod's own identity. */
 export async function connectS3(
   address: S3Address,
   credentials: S3Credentials | undefined,
@@ -38,7 +39,7 @@ export async function connectS3(
   const { S3Client } = await import('@aws-sdk/client-s3');
   const config: S3ClientConfig = {
     region: address.region,
-    maxAttempts: () => Promise.resolve(tries?.answered ? MAX_TRIES : FIRST_TRIES),
+    retryStrategy: patientRetries(tries),
     requestHandler: {
       connectionTimeout: CONNECT_LIMIT,
       socketTimeout: IDLE_LIMIT,
@@ -53,6 +54,28 @@ export async function connectS3(
   const explain = (error: unknown): string => explainS3(error, credentials);
   if (tries !== undefined) tellTries(client, tries, explain);
   return { client, explain };
+}
+
+type RetryStrategy = Extract<S3ClientConfig['retryStrategy'], { refreshRetryTokenForRetry: unknown }>;
+
+/**
+ * When the SDK's loop tries again. Its own strategy would give up a store that is away for 150 ms, and asks for the number
+ * of tries once, before the first answer; nor does it let all requests of a client fail more than 35 times together.
+ */
+export function patientRetries(tries?: Pick<Tries, 'answered'>): RetryStrategy {
+  const token = (count: number, wait: number) => ({ getRetryCount: () => count, getRetryDelay: () => wait });
+  return {
+    acquireInitialRetryToken: () => Promise.resolve(token(0, 0)),
+    refreshRetryTokenForRetry: async (last, { errorType }) => {
+      const count = last.getRetryCount() + 1;
+      const worthIt = errorType === 'TRANSIENT' || errorType === 'THROTTLING';
+      // The SDK then throws what made the try fail, not this.
+      if (!worthIt || count >= (tries?.answered ? MAX_TRIES : FIRST_TRIES)) throw new Error('no further try');
+      const wait = Math.min(FIRST_WAIT * 2 ** (count - 1), LONGEST_WAIT);
+      return token(count, wait * (1 - Math.random() / 2));
+    },
+    recordSuccess: () => undefined,
+  };
 }
 
 /** Inside the SDK's own loop of tries, around each of them. */

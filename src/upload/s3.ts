@@ -32,7 +32,7 @@ export function s3Uploader(target: S3Target, stem: string, bounds: Bounds): Uplo
       const tries = watchTries(location, bounds);
       const ca = target.ca === null ? null : ((await readKey(target.ca.directory, KEY_S3_CA)) ?? null);
       const connection = await connectS3({ ...target, ca }, await readCredentials(target), tries);
-      return openUpload({ ...connection, tries, log: bounds.log }, target, { stem, kept });
+      return openUpload({ ...connection, tries, ...bounds }, target, { stem, kept });
     },
   };
 }
@@ -48,57 +48,58 @@ async function readCredentials({ access }: S3Target): Promise<S3Credentials | un
   return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
 }
 
-type Connection = S3Connection & { tries: Tries; log: Bounds['log'] };
+type Connection = S3Connection & Pick<Bounds, 'log' | 'stores'> & { tries: Tries };
+
+/** An upload and all that its requests need. */
+type Task = Connection & {
+  sdk: Sdk;
+  target: S3Target;
+  stem: string;
+  made: Made;
+  check: Check;
+  /** What users call the object. */
+  place: string;
+  /** Runs a request; its failure tells what could not be done, and why. */
+  guarded<T>(what: string, request: (abortSignal: AbortSignal) => Promise<T>): Promise<T>;
+};
 
 async function openUpload(
   connection: Connection,
   target: S3Target,
   { stem, kept }: { stem: string; kept: number | undefined },
 ): Promise<Upload> {
-  const { client, explain, tries, log } = connection;
-  const sdk = await import('@aws-sdk/client-s3');
-  const guarded = async <T>(name: string, request: (abortSignal: AbortSignal) => Promise<T>): Promise<T> => {
-    try {
-      return await tries.bound(request);
-    } catch (error) {
-      throw new CaptureError(`cannot write ${keyOf(target, name, 's3://')}: ${explain(error)}`);
-    }
-  };
-  const object = { Bucket: target.bucket, Key: keyOf(target, tarballName(stem)) };
-  const made = { ...object, ContentType: 'application/gzip', Metadata: { [MARK]: randomUUID() } };
-  const check = checkOf(target);
+  const task = await toTask(connection, target, stem);
+  const { client, tries, log, stores, sdk, made, check, place, guarded } = task;
   const multipart = multipartOf(sdk, client, { made, check });
   const send = (part: Buffer, index: number) =>
-    guarded(tarballName(stem), (abortSignal) => multipart.send(part, index, { abortSignal }));
-  const parts = cutIntoParts(MAX_PARTS, send, kept);
-  const toldAsLeft = tellLeft(connection, keyOf(target, tarballName(stem), 's3://'));
+    guarded(`write ${place}`, (abortSignal) => multipart.send(part, index, { abortSignal }));
+  const parts = cutIntoParts({ maxParts: MAX_PARTS, kept, stores }, send);
+  const toldAsLeft = tellLeft(connection, place);
+  let inParts = false;
   return {
     write: (chunk) => parts.write(chunk),
     commit: async (head) => {
       const Body = parts.whole(head);
-      if (Body === undefined) await parts.finish(head);
+      inParts = Body === undefined;
+      if (inParts) await parts.finish(head);
       const whole = (abortSignal: AbortSignal): Promise<unknown> =>
         Body === undefined
           ? multipart.complete({ abortSignal })
           : client.send(new sdk.PutObjectCommand({ ...hashed(made, Body), ...check(Body), Body }), { abortSignal });
       try {
-        await guarded<unknown>(tarballName(stem), whole);
+        await guarded<unknown>(`write ${place}`, whole);
       } catch (error) {
         // An answer that was lost on its way back: the next try finds no upload any more.
         if (!tries.answered || !(await isThere(sdk, client, made))) throw error;
-        log(`${keyOf(target, tarballName(stem), 's3://')}: the answer was lost, but the object is there`);
+        log(`${place}: the answer was lost, but the object is there`);
       }
       await multipart.tidy({ abortSignal: AbortSignal.timeout(AFTERMATH) }).catch(toldAsLeft);
     },
-    putResult: async (text) => {
-      const beside = { Bucket: target.bucket, Key: keyOf(target, resultName(stem)) };
-      await guarded(resultName(stem), (abortSignal) =>
-        client.send(
-          new sdk.PutObjectCommand({ ...beside, ...check(text), Body: text, ContentType: 'application/json' }),
-          { abortSignal },
-        ),
-      );
+    putResult: async (text, sha256) => {
+      await putBeside(task, text);
+      if (inParts) await writeHash(task, sha256);
     },
+    confirm: ({ bytes }) => confirm(task, bytes),
     abort: async () => {
       tries.giveUp();
       await parts.settle();
@@ -115,6 +116,52 @@ function tellLeft({ tries, explain, log }: Connection, key: string): (error: unk
   };
 }
 
+async function toTask(connection: Connection, target: S3Target, stem: string): Promise<Task> {
+  const { tries, explain } = connection;
+  const object = { Bucket: target.bucket, Key: keyOf(target, tarballName(stem)) };
+  return {
+    ...connection,
+    ...{ target, stem, check: checkOf(target), place: keyOf(target, tarballName(stem), 's3://') },
+    sdk: await import('@aws-sdk/client-s3'),
+    made: { ...object, ContentType: 'application/gzip', Metadata: { [MARK]: randomUUID() } },
+    guarded: async (what, request) => {
+      try {
+        return await tries.bound(request);
+      } catch (error) {
+        throw new CaptureError(`cannot ${what}: ${explain(error)}`);
+      }
+    },
+  };
+}
+
+async function putBeside({ sdk, client, target, stem, check, guarded }: Task, text: string): Promise<void> {
+  const beside = { Bucket: target.bucket, Key: keyOf(target, resultName(stem)), ContentType: 'application/json' };
+  const put = new sdk.PutObjectCommand({ ...beside, ...check(text), Body: text });
+  await guarded(`write ${keyOf(target, resultName(stem), 's3://')}`, (abortSignal) =>
+    client.send(put, { abortSignal }),
+  );
+}
+
+/**
+ * Metadata of an upload in parts are fixed when it begins; a copy of the object onto itself, which the store makes without a
+ * transfer (up to 5 GiB), can have others. It fails where that is not allowed: the hash is in the result beside it anyway.
+ */
+async function writeHash({ sdk, client, made, place, tries, explain, log }: Task, sha256: string): Promise<void> {
+  const CopySource = [made.Bucket, ...made.Key.split('/')].map(encodeURIComponent).join('/');
+  const copy = new sdk.CopyObjectCommand({ ...withHash(made, sha256), CopySource, MetadataDirective: 'REPLACE' });
+  await tries
+    .bound((abortSignal) => client.send(copy, { abortSignal }))
+    .catch((error: unknown) => log(`${place} has no SHA-256 in its metadata: ${explain(error)}`));
+}
+
+async function confirm({ sdk, client, made, place, guarded }: Task, bytes: number): Promise<void> {
+  const head = new sdk.HeadObjectCommand({ Bucket: made.Bucket, Key: made.Key });
+  const held = await guarded(`look at ${place}`, (abortSignal) => client.send(head, { abortSignal }));
+  // The mark tells that it is the object whose checksums the store has compared, part by part.
+  if (held.Metadata?.[MARK] === made.Metadata[MARK] && held.ContentLength === bytes) return;
+  throw new CaptureError(`${place} does not hold the ${bytes} bytes that were sent`);
+}
+
 function keyOf({ bucket, prefix }: S3Target, name: string, scheme?: 's3://'): string {
   const key = prefix === '' ? name : `${prefix}/${name}`;
   return scheme === undefined ? key : `${scheme}${bucket}/${key}`;
@@ -124,9 +171,13 @@ type Sdk = typeof import('@aws-sdk/client-s3');
 type Made = { Bucket: string; Key: string; ContentType: string; Metadata: Record<string, string> };
 type Limit = { abortSignal: AbortSignal };
 
-/** Of an object that is sent at once the SHA-256 is known; one in parts has it in the result beside it. */
+/** Of an object that is sent at once the SHA-256 is known. */
 function hashed(made: Made, body: Buffer): Made {
-  return { ...made, Metadata: { ...made.Metadata, sha256: createHash('sha256').update(body).digest('hex') } };
+  return withHash(made, createHash('sha256').update(body).digest('hex'));
+}
+
+function withHash(made: Made, sha256: string): Made {
+  return { ...made, Metadata: { ...made.Metadata, sha256 } };
 }
 
 /** What a request carries so that the store can compare what it got; every store knows Content-MD5. */

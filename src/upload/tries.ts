@@ -5,10 +5,12 @@ export type Bounds = {
   /** Aborts when the time for uploads is over; its reason is an Error that says so. */
   late: AbortSignal;
   log: (line: string) => void;
+  /** How many stores are sent to at the same time: they share the memory. */
+  stores: number;
 };
 
 /** No limit, and nobody listens. */
-export const UNBOUNDED: Bounds = { late: new AbortController().signal, log: () => undefined };
+export const UNBOUNDED: Bounds = { late: new AbortController().signal, log: () => undefined, stores: 1 };
 
 /** Tries after which a store that never answered is given up: about 20 s. One that did answer has all the time there is. */
 export const FIRST_TRIES = 10;

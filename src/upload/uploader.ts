@@ -18,6 +18,11 @@ export type Upload = {
   readBack?(): Promise<AsyncIterable<Uint8Array>>;
   /** After commit: puts the result beside the tarball, and its SHA-256 (hex) where the store keeps such words with it. */
   putResult(text: string, sha256: string): Promise<void>;
+  /**
+   * After commit, before putResult: has the place tell what it holds; rejects where that is not this very tarball.
+   * Stores have compared checksums while they took it, and tell its size; a directory is read back.
+   */
+  confirm(expected: { bytes: number; sha256: string }): Promise<void>;
   /** Before commit: leaves nothing behind. Never rejects. */
   abort(): Promise<void>;
 };
@@ -30,6 +35,11 @@ export type Uploader = {
   /** Begins an upload, with a place kept for so many bytes at its beginning; rejects when it cannot be written. */
   open(kept?: number): Promise<Upload>;
 };
+
+/** How many of the destinations are stores: they share the memory for what is under way. */
+export function countStores(targets: readonly DestinationSpec[]): number {
+  return targets.filter(({ kind }) => kind === 's3' || kind === 'blob').length;
+}
 
 /** The uploader for a destination; `stem` is the tarball's name without its extension. */
 export function createUploader(target: DestinationSpec, stem: string, bounds: Bounds = UNBOUNDED): Uploader {

@@ -1,25 +1,10 @@
 import { open } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { promisify } from 'node:util';
-import { deflateRawSync, gzip, gzipSync } from 'node:zlib';
 import { pMapIterable } from 'p-map';
 import { Header, Pax } from 'tar';
+import { MEMBER_BYTES, type Member, memberMaker, storedMember } from './member.ts';
 
-/** Bytes of tar in one gzip member: members are compressed side by side. */
-const MEMBER_BYTES = 1 << 19;
-/** Bytes that a gzip member needs at most: stored blocks, each with 5 bytes more, and the frame. */
-const LARGEST_MEMBER = MEMBER_BYTES + (MEMBER_BYTES >> 12);
-/** Bytes that are made room for at once where a member shrinks. */
-const SHRUNK_CHUNK = 1 << 17;
 const BLOCK = 512;
-/** Places of a member that are looked at before it is compressed, and bytes looked at in each. */
-const SAMPLES = 4;
-const SAMPLE_BYTES = 4096;
-/** A sample that keeps more of its size than this is not worth the time: deflating it is ten times slower than storing. */
-const WORTHWHILE = 0.95;
-const STORED = 0;
-const FAST = 1;
-const compress = promisify(gzip);
 
 /** A file of the tarball: on disk, in memory, or made while it is read, of a size that is known. */
 export type BundleEntry = { name: string } & (
@@ -30,7 +15,7 @@ export type BundleEntry = { name: string } & (
 
 /**
  * The entries as a gzipped tar, in constant memory: the first header in a member of its own, then members of equal
- * length, so that the same entries are the same bytes however they come in.
+ * length, so that the same entries are the same bytes however they come in. A piece is overwritten when the next is asked for.
  */
 export async function* streamBundle(entries: readonly BundleEntry[], now: Date): AsyncGenerator<Buffer> {
   const tar = packTar(entries, now);
@@ -82,38 +67,21 @@ export function streamGrowing(
  * Pieces of a tar as gzip members. Members of a gzip file may follow one another, so several are compressed at once; every
  * gzip reader takes the result for one file.
  */
-function streamMembers(tar: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+async function* streamMembers(tar: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
   const concurrency = Math.max(2, Math.min(4, availableParallelism()));
-  // Used again and again: the collector would let garbage of 64 MB gather before it looks.
-  const free: Buffer[] = [];
-  const member = async (piece: Buffer): Promise<Buffer> => {
-    const packed = await deflated(piece);
-    if (piece.length === MEMBER_BYTES) free.push(piece);
-    return packed;
+  const make = memberMaker();
+  // Used again and again, as what the maker writes into.
+  const pieces: Buffer[] = [];
+  const member = async (piece: Buffer): Promise<Member> => {
+    const made = await make(piece);
+    if (piece.length === MEMBER_BYTES) pieces.push(piece);
+    return made;
   };
-  return pMapIterable(regroup(tar, free), member, { concurrency, backpressure: concurrency + 1 });
-}
-
-/** A member whose length depends on nothing but that of its content. */
-function storedMember(tar: Buffer): Buffer {
-  return gzipSync(tar, { level: STORED });
-}
-
-/** Few round trips to the thread pool for each member: the default chunk of 16 KiB needs 64. */
-async function deflated(tar: Buffer): Promise<Buffer> {
-  if (!shrinks(tar)) return compress(tar, { level: STORED, chunkSize: LARGEST_MEMBER });
-  const member = await compress(tar, { level: FAST, chunkSize: SHRUNK_CHUNK });
-  // A part of a larger buffer keeps all of it: what waits for its destination would take many times its size.
-  return member.length < SHRUNK_CHUNK ? Buffer.from(member) : member;
-}
-
-/** Whether a few samples of a member shrink; packets of TLS or video do not. */
-function shrinks(tar: Buffer): boolean {
-  if (tar.length < SAMPLES * SAMPLE_BYTES) return true;
-  const step = Math.floor((tar.length - SAMPLE_BYTES) / (SAMPLES - 1));
-  const places = Array.from({ length: SAMPLES }, (_, index) => index * step);
-  const sample = Buffer.concat(places.map((at) => tar.subarray(at, at + SAMPLE_BYTES)));
-  return deflateRawSync(sample, { level: FAST }).length < sample.length * WORTHWHILE;
+  const members = pMapIterable(regroup(tar, pieces), member, { concurrency, backpressure: concurrency + 1 });
+  for await (const { bytes, release } of members) {
+    yield bytes;
+    release();
+  }
 }
 
 async function* packTar(entries: readonly BundleEntry[], now: Date): AsyncGenerator<Buffer> {

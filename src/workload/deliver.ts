@@ -14,7 +14,9 @@ export type Delivered = {
   /** What failed. */
   errors: string[];
   /** Puts the result beside each tarball that was delivered; the answer is what went wrong. */
-  putResults(text: string): Promise<string[]>;
+  putResults(text: string, except?: Delivery['kind']): Promise<string[]>;
+  /** Has each destination that took the tarball tell what it holds; the answer is what could not be confirmed. */
+  confirm(except?: Delivery['kind']): Promise<string[]>;
 };
 
 /** One destination's state; `upload` is null once it has failed. */
@@ -41,13 +43,22 @@ export async function deliver(
     sent: deliveries.some(({ ok }) => ok) ? sent : null,
     deliveries,
     errors: deliveries.flatMap(({ error }) => error ?? []),
-    putResults: async (text) => {
-      const outcomes = await Promise.allSettled(
-        branches.map(async ({ upload }) => upload?.putResult(text, sent?.sha256 ?? '')),
-      );
-      return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [messageOf(outcome.reason)] : []));
-    },
+    putResults: (text, except) =>
+      ofEach(branches, except, async (upload) => upload.putResult(text, sent?.sha256 ?? '')),
+    confirm: async (except) =>
+      sent === null ? ['there is no tarball'] : ofEach(branches, except, (upload) => upload.confirm(sent)),
   };
+}
+
+/** Does something at every destination that took the tarball; the answer is what went wrong. */
+async function ofEach(
+  branches: readonly Branch[],
+  except: Delivery['kind'] | undefined,
+  step: (upload: Upload) => Promise<void>,
+): Promise<string[]> {
+  const chosen = branches.flatMap(({ uploader, upload }) => (upload && uploader.kind !== except ? [upload] : []));
+  const outcomes = await Promise.allSettled(chosen.map(step));
+  return outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [messageOf(outcome.reason)] : []));
 }
 
 async function sendInOrder(source: AsyncIterable<Uint8Array>, branches: readonly Branch[]): Promise<Sent | null> {
@@ -69,8 +80,15 @@ async function sendHeadLast(
   try {
     const head = await late.head();
     if (head.length !== late.bytes) throw new Error(`${late.bytes} bytes were kept for a header of ${head.length}`);
-    const [sha256] = await Promise.all([hashAgain(head, bytes, branches, late), commit(branches, head)]);
-    return { bytes: head.length + bytes, sha256 };
+    const hash = hashAgain(head, bytes, branches, late);
+    // Neither is left alone: what is under way would else be undone while it is being finished.
+    const [found] = await Promise.allSettled([hash, commit(branches, head)]);
+    if (found.status === 'fulfilled') return { bytes: head.length + bytes, sha256: found.value };
+    for (const branch of branches) {
+      branch.error ??= `what lies in ${branch.uploader.location} may be damaged: ${messageOf(found.reason)}`;
+      branch.upload = null;
+    }
+    return null;
   } catch (error) {
     await refuse(branches, error);
     return null;

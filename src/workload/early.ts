@@ -89,9 +89,18 @@ function tellLag(file: string, follower: Follower, log: (line: string) => void):
  * would cost packets.
  */
 export async function mayBeginEarly(): Promise<boolean> {
-  const limit = await readFile('/sys/fs/cgroup/cpu.max', 'utf8').catch(() => 'max');
-  const [quota, period] = limit.trim().split(' ').map(Number);
-  return quota === undefined || period === undefined || Number.isNaN(quota) || quota >= period;
+  const [quota = Number.NaN, period = 0] = await cpuLimit();
+  return !(quota >= 0 && quota < period);
+}
+
+/** Microseconds of a processor, in each period of microseconds; not a number, or -1, without a limit. */
+async function cpuLimit(): Promise<number[]> {
+  const read = (name: string): Promise<string> => readFile(`/sys/fs/cgroup/${name}`, 'utf8').catch(() => '');
+  const now = await read('cpu.max');
+  if (now !== '') return now.trim().split(' ').map(Number);
+  // Version 1 of control groups.
+  const older = await Promise.all(['cpu/cpu.cfs_quota_us', 'cpu/cpu.cfs_period_us'].map(read));
+  return older.map((text) => Number(text || Number.NaN));
 }
 
 async function* chain(first: Buffer, others: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { errnoOf } from '../upload/explain.ts';
-import { type PcapScan, SCAN_BEGIN, scanFrom } from './pcap.ts';
+import { type PcapScan, SCAN_BEGIN, scanFrom, scanWindow } from './pcap.ts';
 
 const POLL_MS = 50;
 /** Bytes that are looked through at once: they are still in the processor's cache when they are sent. */
@@ -32,6 +32,7 @@ export function followPcap(path: string, { maxBytes, pieceBytes = 1 << 19 }: Fol
   let end: number | null | undefined;
   async function* follow(file: FileHandle): AsyncGenerator<Buffer> {
     const piece = Buffer.allocUnsafe(pieceBytes);
+    const window = scanWindow();
     for (;;) {
       const settled = end;
       if (settled === null) throw new Error('the capture was given up');
@@ -40,7 +41,7 @@ export function followPcap(path: string, { maxBytes, pieceBytes = 1 << 19 }: Fol
         throw new Error('the captured packets became fewer while they were sent');
       const before = scanned.end;
       const limit = Math.min(maxBytes ?? Number.POSITIVE_INFINITY, before + STEP);
-      if (settled === undefined) scanned = (await scanFrom(file, limit, scanned)) ?? scanned;
+      if (settled === undefined) scanned = (await scanFrom(file, limit, scanned, window)) ?? scanned;
       const sure = settled ?? scanned.end;
       const bytes = Math.min(pieceBytes, sure - sent);
       if (bytes === pieceBytes || (settled !== undefined && bytes > 0)) {

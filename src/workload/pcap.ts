@@ -71,19 +71,31 @@ export async function cutPcap(
   }
 }
 
+/** Room for what a scan reads at once. */
+export function scanWindow(): Buffer {
+  return Buffer.allocUnsafeSlow(WINDOW);
+}
+
 async function readHeader(file: FileHandle): Promise<Buffer | null> {
   const header = Buffer.alloc(PCAP_HEADER_BYTES);
   const { bytesRead } = await file.read(header, 0, PCAP_HEADER_BYTES, 0);
   return bytesRead === PCAP_HEADER_BYTES && pcapByteOrder(header) !== undefined ? header : null;
 }
 
-/** As scanPcap, on from where an earlier scan of the same file has ended, even while the file grows. */
-export async function scanFrom(file: FileHandle, limit: number, from: PcapScan): Promise<PcapScan | null> {
+/**
+ * As scanPcap, on from where an earlier scan of the same file has ended, even while the file grows. Whoever scans often
+ * gives a window to read into.
+ */
+export async function scanFrom(
+  file: FileHandle,
+  limit: number,
+  from: PcapScan,
+  window = scanWindow(),
+): Promise<PcapScan | null> {
   const header = await readHeader(file);
   if (header === null) return null;
   const order = pcapByteOrder(header);
   const bound = Math.min(limit, (await file.stat()).size);
-  const window = Buffer.allocUnsafe(WINDOW);
   const view = new DataView(window.buffer, window.byteOffset, WINDOW);
   const found = { ...from };
   for (;;) {

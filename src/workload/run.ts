@@ -3,10 +3,11 @@ import { resultName, tarballName } from '../capture/names.ts';
 import { encodeResult, WORKLOAD_VERSION, type WorkloadResult, type WorkloadSpec } from '../capture/workload-spec.ts';
 import { messageOf } from '../errors.ts';
 import { explainErrno } from '../upload/explain.ts';
-import { directoryUploader } from '../upload/host-path.ts';
-import { createUploader, type Uploader } from '../upload/uploader.ts';
+import { directoryUploader, removeCopy } from '../upload/host-path.ts';
+import { countStores, createUploader, type Uploader } from '../upload/uploader.ts';
 import { streamBundle } from './bundle.ts';
 import { type Delivered, deliver } from './deliver.ts';
+import { noteDurable } from './durable.ts';
 import { deliverEarly, type EarlyDelivery, mayBeginEarly } from './early.ts';
 import { openScratch, type Scratch } from './scratch.ts';
 import { type Captured, capture, pcapName, type WorkloadOptions } from './session.ts';
@@ -25,8 +26,9 @@ export type WorkloadOutcome = { kind: 'result'; result: WorkloadResult } | { kin
  */
 export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions): Promise<WorkloadOutcome> {
   const late = new AbortController();
-  const bounds = { late: late.signal, log: options.log };
-  const uploaders = spec.destinations.map((destination) => createUploader(destination, spec.stem, bounds));
+  const bounds = { late: late.signal, log: options.log, stores: countStores(spec.destinations) };
+  const durable = noteDurable(options.now, options.log);
+  const uploaders = spec.destinations.map((to) => durable.watch(createUploader(to, spec.stem, bounds)));
   if (spec.tool === 'pktmon') return failed(spec, uploaders, { at: options.now(), error: NO_PKTMON });
   let scratch: Scratch;
   try {
@@ -38,10 +40,15 @@ export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions):
   try {
     const captured = await capture(spec, scratch, options, early);
     if (captured.reason === 'discard') return { kind: 'discarded' };
+    durable.ended(captured.endedAt);
     const lateness = abortLater(late, spec.uploadTimeoutMs);
     try {
       const delivered = await bundleAndDeliver(spec, captured, { scratch, uploaders, options, early });
-      return { kind: 'result', result: await conclude(spec, captured, delivered) };
+      const kept = captured.errors.length === 0 ? await dropCopy(spec, delivered, options.log) : delivered;
+      return {
+        kind: 'result',
+        result: await conclude(spec, captured, { ...kept, deliveries: durable.addTo(kept.deliveries) }),
+      };
     } finally {
       clearTimeout(lateness);
     }
@@ -122,6 +129,28 @@ async function keepOnNode(
   return { ...delivered, sent: kept.sent, rescued: kept.deliveries[0]?.location, putResults };
 }
 
+/** Where no copy is wanted in the host path beside what was uploaded: removed once every other destination has confirmed it. */
+async function dropCopy(spec: WorkloadSpec, delivered: Concluded, log: (line: string) => void): Promise<Concluded> {
+  const copy = spec.destinations.find(({ kind }) => kind === 'host-path');
+  if (spec.removeCopy !== true || copy?.kind !== 'host-path' || !delivered.deliveries.every(({ ok }) => ok))
+    return delivered;
+  const place = `${copy.path}/${tarballName(spec.stem)}`;
+  const doubts = await delivered.confirm('host-path');
+  try {
+    if (doubts.length > 0) throw new Error(doubts.join('; '));
+    await removeCopy(copy.directory, spec.stem);
+  } catch (error) {
+    log(`${place} stays on the node: ${explainErrno(error)}`);
+    return delivered;
+  }
+  log(`removed ${place}: every other destination has confirmed it`);
+  return {
+    ...delivered,
+    deliveries: delivered.deliveries.map((to) => (to.kind === 'host-path' ? { ...to, removed: true } : to)),
+    putResults: (text) => delivered.putResults(text, 'host-path'),
+  };
+}
+
 async function rescue(scratch: Scratch): Promise<string> {
   try {
     return `no tarball was made; the captured packets are kept in ${await scratch.rescue()}`;
@@ -176,5 +205,11 @@ function failedCapture(at: Date, error: string): Captured {
 
 function undelivered(uploaders: readonly Uploader[], error: string): Delivered {
   const deliveries = uploaders.map(({ kind, location }) => ({ kind, location, ok: false, error }));
-  return { sent: null, deliveries, errors: [], putResults: () => Promise.resolve([]) };
+  return {
+    sent: null,
+    deliveries,
+    errors: [],
+    putResults: () => Promise.resolve([]),
+    confirm: () => Promise.resolve([]),
+  };
 }

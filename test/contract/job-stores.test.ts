@@ -83,6 +83,22 @@ suite('the Job and Secret of a capture to all destinations', () => {
     assert.deepEqual(mountedOf({ kind: 's3', place: s3Place, access: { kind: 'identity' } }), []);
   });
 
+  test("an identity of Azure: no Secret, and the pod has the label that Azure's webhook looks for; others have not", () => {
+    const container = 'https://acct.blob.core.windows.net/caps';
+    const to: Destination = { kind: 'blob', access: { kind: 'identity', container } };
+    const planned = planCapture(request({ destinations: [to] }), snapshot(), RUN);
+    assert.equal(planned.secret, undefined);
+    const { metadata, spec } = planned.nodes[0]?.job.spec?.template ?? {};
+    const label = 'azure.workload.identity/use';
+    assert.equal(metadata?.labels?.[label], 'true');
+    assert.deepEqual(
+      spec?.volumes?.flatMap(({ secret }) => secret?.secretName ?? []),
+      [],
+    );
+    assert.equal(spec?.automountServiceAccountToken, false);
+    assert.equal(first?.job.spec?.template.metadata?.labels?.[label], undefined);
+  });
+
   test('certificates of further authorities travel in the own Secret, beside one that is there already', () => {
     const access = { kind: 'secret', name: 'mine' } as const;
     const to: Destination = { kind: 's3', place: { ...s3Place, ca: 'PEM' }, access };

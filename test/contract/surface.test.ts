@@ -14,6 +14,7 @@ const ROWS = {
   'capture stop': options.stopRows,
   'capture delete': options.deleteRows,
   'capture download': options.downloadRows,
+  'capture upload': options.uploadRows,
   'capture local': options.localRows,
   version: options.versionRows,
 };
@@ -81,6 +82,9 @@ suite('the surface that others rely on', () => {
         'capture download --image',
         'capture download --image-pull-policy',
         'capture download --image-pull-secret',
+        'capture upload --image',
+        'capture upload --image-pull-policy',
+        'capture upload --image-pull-secret',
         'version --image',
       ],
     );

@@ -45,9 +45,13 @@ export const surface: readonly SurfaceRow[] = [
   { command: 'capture stop', flags: '--name --timeout' },
   { command: 'capture delete', flags: '--name --all --timeout' },
   { command: 'capture download', flags: `--name --all -A -o --output --blob-url ${S3}` },
+  {
+    command: 'capture upload',
+    flags: `--name --node-names --pvc --blob-upload --blob-secret --s3-secret --upload-timeout --cleanup-after-upload ${S3}`,
+  },
   { command: 'capture local', flags: `${CAPTURE} -o --output` },
   { command: 'version', flags: '--client -o --output' },
-  ...['create', 'list', 'status', 'stop', 'delete', 'download'].map((verb) => ({
+  ...['create', 'list', 'status', 'stop', 'delete', 'download', 'upload'].map((verb) => ({
     command: `capture ${verb}`,
     flags: CONNECTION,
   })),

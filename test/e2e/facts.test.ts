@@ -66,6 +66,31 @@ describe('what the user is told', () => {
     assert.equal(listed?.split(/ {2,}/)[4], row[4]);
   });
 
+  test('a tenth of a processor is enough for traffic that is not a flood: nothing is lost', async () => {
+    const limit = ['--cpu-limit', '100m', '--max-size', '0', '--include-metadata=false', '--duration', '2m'];
+    const capture = ['capture', 'create', '-n', NS, '--name', 'steady', '--node-names', 'node2', ...limit];
+    await retinaOk([...capture, '--pcap-filter', 'udp port 9']);
+    const status = async (): Promise<string> => (await retina(['capture', 'status', 'steady', '-n', NS])).stdout;
+    const logs = ['logs', '-n', NS, '-l', 'capture-name=steady', '--tail=-1'];
+    const log = async (): Promise<string> => (await execa('kubectl', logs, { reject: false })).stdout;
+    await until('tcpdump listens', async () => (await log()).includes('capturing on'));
+    // Nobody listens there: a send that is told so by the one before sends nothing itself.
+    const send = '$n++ if defined $s->send("x" x 1000); select undef, undef, undef, 0.005 unless $_ % 20';
+    const steady = `my $s = IO::Socket::INET->new(Proto => "udp", PeerAddr => "10.240.0.12:9"); for (1..15000) { ${send} } print $n`;
+    const sent = await execa(join(SCRIPTS, 'node'), ['exec', 'node1', 'perl', '-MIO::Socket::INET', '-e', steady]);
+    await retinaOk(['capture', 'stop', 'steady', '-n', NS]);
+    await until('the capture has ended', async () => (await status()).includes('Completed'), 90);
+    const told = await retinaOk(['capture', 'status', 'steady', '-n', NS, '-o', 'json']);
+    const { nodes } = JSON.parse(told.stdout);
+    assert.deepEqual(
+      [nodes[0].droppedByKernel, nodes[0].droppedByInterface, nodes[0].stopReason],
+      [0, 0, 'requested'],
+      told.stdout,
+    );
+    assert.ok(Number(sent.stdout) > 10_000);
+    assert.equal(nodes[0].packets, Number(sent.stdout));
+  });
+
   test('on a terminal: a table that is rewritten, colours, and the outcome last', async () => {
     const command = `stty cols 100 rows 30; exec '${CLI}' capture create -n ${NS} --name tty --node-names node1 --duration 2s --wait`;
     const { stdout } = await execa('script', ['-qefc', command, '/dev/null'], {

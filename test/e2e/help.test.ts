@@ -8,15 +8,24 @@ import { after, describe, test } from 'node:test';
 import { execa } from 'execa';
 import { EXAMPLES } from '../../src/commands/examples.ts';
 import { CLI, IMAGE, retina, retinaOk } from './support/cli.ts';
-import { apply, kubectl, namespace } from './support/cluster.ts';
+import { apply, filesOn, kubectl, namespace, onNode } from './support/cluster.ts';
 import { forget } from './support/leavings.ts';
+import { S3_KEYS, s3Server } from './support/stores.ts';
+import { makeSecrets, makeVolumes, removeVolumes } from './support/volumes.ts';
 
 const NS = 'e2e-help';
 const SHOP = 'e2e-help-shop';
+const RESCUED = '/var/lib/retina/rescued';
 const clean = [await namespace(NS), await namespace(SHOP)];
 const directory = mkdtempSync(join(tmpdir(), 'retina-help-'));
+const s3 = s3Server(17195);
+let uploads = 0;
 after(async () => {
   forget('slow-api');
+  for (const name of filesOn('node1', RESCUED).filter((file) => file.startsWith('slow-api-')))
+    rmSync(onNode('node1', `${RESCUED}/${name}`));
+  await s3.end();
+  await removeVolumes(SHOP);
   rmSync(directory, { recursive: true });
   await Promise.all(clean.map((remove) => remove()));
 });
@@ -61,7 +70,7 @@ describe('the help of every command', () => {
   test('a group, and the program, alone', async () => {
     assert.match((await retinaOk([])).stdout, /^Usage: kubectl retina COMMAND \[flags\]$[\s\S]*^ {2}capture /m);
     const { stdout } = await retinaOk(['capture']);
-    for (const name of ['create', 'list', 'status', 'stop', 'download', 'delete', 'local']) {
+    for (const name of ['create', 'list', 'status', 'stop', 'download', 'upload', 'delete', 'local']) {
       assert.match(stdout, new RegExp(`^  ${name} `, 'm'));
     }
   });
@@ -105,8 +114,26 @@ async function makeNamed(): Promise<void> {
   await set('set-context', 'staging', '--cluster=testcluster', '--user=admin');
 }
 
+/** A capture whose bucket appears too late, and what the examples send it to. */
+async function prepareUpload(ns: string): Promise<void> {
+  uploads += 1;
+  if (uploads === 1) await s3.start();
+  const keys = { 's3-access-key-id': S3_KEYS.accessKeyId, 's3-secret-access-key': S3_KEYS.secretAccessKey };
+  if (uploads === 1) {
+    await makeSecrets(NS, { writer: keys });
+    await makeVolumes(SHOP, { evidence: {} });
+  }
+  await retinaOk(['capture', 'delete', '--all', '-n', ns]);
+  const bucket = ['--s3-bucket', `late-${uploads}`, '--s3-endpoint', s3.url, '--node-names', 'node1'];
+  const env = { AWS_ACCESS_KEY_ID: S3_KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: S3_KEYS.secretAccessKey };
+  const create = ['capture', 'create', '-n', ns, '--name', 'slow-api', '--duration', '1s', '--wait', ...bucket];
+  assert.equal((await retina(create, { env })).code, 1);
+  await s3.makeBucket(`late-${uploads}`);
+}
+
 /** Before an example: the captures that it names, as far as they must be there, and none that it makes. */
 async function prepare(line: string): Promise<void> {
+  if (/capture upload/.test(line)) return prepareUpload(line.includes('-n shop') ? SHOP : NS);
   if (!/capture (create|status|stop|delete|download)/.test(line)) return;
   const ns = line.includes('-n shop') ? SHOP : NS;
   const there = await kubectl('get', 'jobs', '-n', ns, '-l', 'capture-name=slow-api', '-o', 'name');

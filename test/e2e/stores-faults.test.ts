@@ -61,7 +61,7 @@ describe('faults in mid-upload', { concurrency: false }, () => {
   async function begin(target: DestinationSpec, stem: string) {
     const log: string[] = [];
     const late = new AbortController();
-    const uploader = createUploader(target, stem, { late: late.signal, log: (line) => log.push(line) });
+    const uploader = createUploader(target, stem, { late: late.signal, log: (line) => log.push(line), stores: 1 });
     const upload = await uploader.open();
     await write(upload, 10 * MiB);
     const lateIn = (seconds: number) =>

@@ -33,7 +33,7 @@ describe('uploads of several parts', () => {
     await blob.makeContainer('caps');
     writeFileSync(join(directory, 's3-access-key-id'), S3_KEYS.accessKeyId);
     writeFileSync(join(directory, 's3-secret-access-key'), `${S3_KEYS.secretAccessKey}\n`);
-    writeFileSync(join(directory, 'blob-upload-url'), `'${await blob.sas('caps')}'\n`);
+    writeFileSync(join(directory, 'blob-upload-url'), `'${await blob.sas('caps', { permissions: 'rw' })}'\n`);
   });
   after(async () => {
     await Promise.all([s3.end(), blob.end()]);
@@ -55,6 +55,13 @@ describe('uploads of several parts', () => {
     return hash.digest('hex');
   }
 
+  /** As write; the answer is the bytes. */
+  async function writeAll(upload: Upload, bytes: number): Promise<Buffer> {
+    const chunks = Array.from({ length: bytes / MiB }, () => randomBytes(MiB));
+    for (const chunk of chunks) await upload.write(chunk);
+    return Buffer.concat(chunks);
+  }
+
   for (const { what, target, read } of places) {
     test(`${what}: 45 MB arrive as they were sent, and are not there before the end`, async () => {
       const stem = `long-${what}`;
@@ -63,6 +70,8 @@ describe('uploads of several parts', () => {
       const sent = await write(upload, 45_000_001);
       assert.deepEqual(await there(stem), []);
       await upload.commit();
+      await upload.confirm({ bytes: 45_000_001, sha256: sent });
+      await assert.rejects(upload.confirm({ bytes: 45_000_000, sha256: sent }), /does not hold the 45000000 bytes/);
       await upload.putResult('{}', sent);
       assert.equal((await there(stem)).length, 2);
       const got = await read(`${stem}.tar.gz`);
@@ -103,6 +112,36 @@ describe('uploads of several parts', () => {
       assert.equal((await read(`${stem}.tar.gz`)).length, 30 * MiB);
     });
   }
+
+  test('s3: the metadata of an upload in parts tell its SHA-256, and its bytes and its mark stay', async () => {
+    const log: string[] = [];
+    const bounds = { late: new AbortController().signal, log: (line: string) => log.push(line), stores: 1 };
+    const odd = { ...bucket, prefix: 'a folder/ä+b' };
+    const upload = await createUploader(odd, 'described', bounds).open(5);
+    const hash = createHash('sha256')
+      .update('first')
+      .update(await writeAll(upload, 20 * MiB))
+      .digest('hex');
+    await upload.commit(Buffer.from('first'));
+    const key = 'a folder/ä+b/described.tar.gz';
+    const before = await s3.metadata('evidence', key);
+    assert.deepEqual(Object.keys(before), ['retina-upload']);
+    await upload.putResult('{}', hash);
+    assert.deepEqual(await s3.metadata('evidence', key), { ...before, sha256: hash });
+    assert.equal(
+      createHash('sha256')
+        .update(await s3.read('evidence', key))
+        .digest('hex'),
+      hash,
+    );
+    assert.deepEqual(log, []);
+    await upload.confirm({ bytes: 20 * MiB + 5, sha256: hash });
+    await assert.rejects(upload.confirm({ bytes: 20 * MiB, sha256: hash }), /does not hold the 20971520 bytes/);
+    const other = await createUploader(odd, 'described').open();
+    await write(other, 20 * MiB + 5);
+    await other.commit();
+    await assert.rejects(upload.confirm({ bytes: 20 * MiB + 5, sha256: hash }), /does not hold/);
+  });
 
   test('s3: an upload whose last part is refused is taken back', async () => {
     const upload = await createUploader(bucket, 'refused').open();

@@ -16,6 +16,8 @@ const UNBOUND = {
   provisioner: 'kubernetes.io/no-provisioner',
 };
 
+const sas = (query: string): string => `https://acct.blob.core.windows.net/caps?sv=2026-10-06&sr=c&${query}&sig=SECRET`;
+
 describe('storage that cannot take the tarballs', () => {
   let clean: () => Promise<void>;
   before(async () => {
@@ -28,7 +30,13 @@ describe('storage that cannot take the tarballs', () => {
       local: { spec: { nodeAffinity } },
     });
     await apply(UNBOUND, claim(NS, 'unbound', 'ReadWriteMany', UNBOUND.metadata.name));
-    await makeSecrets(NS, { 'blob-two': { a: 'x', b: 'y' } });
+    await makeSecrets(NS, {
+      'blob-two': { a: 'x', b: 'y' },
+      'blob-none': { 'blob-upload-url': 'SECRET' },
+      'blob-reading': { 'blob-upload-url': sas('sp=rl') },
+      'blob-expired': { 'blob-sas-url': sas('sp=w&se=2026-01-01') },
+      'blob-short': { 'blob-upload-url': sas(`sp=w&se=${new Date(Date.now() + 120_000).toISOString()}`) },
+    });
   });
   after(async () => {
     await retina(['capture', 'delete', '--all', '-n', NS]);
@@ -58,6 +66,18 @@ describe('storage that cannot take the tarballs', () => {
       ['--blob-secret', 'blob-two'],
       /blob-two does not have the key.*its keys: a, b/s,
     ],
+    ['a Secret without a SAS URL', ['--blob-secret', 'blob-none'], /blob-none holds no SAS URL: that is no URL/],
+    [
+      'a Secret with a SAS for reading',
+      ['--blob-secret', 'blob-reading'],
+      /blob-reading cannot be used: the SAS of \S+caps does not allow to write \(sp=rl.*--blob-upload '\S+caps\?<SAS>'/s,
+    ],
+    ['a Secret with an expired SAS', ['--blob-secret', 'blob-expired'], /the SAS of \S+caps expired at 2026-01-01T/],
+    [
+      'a Secret with a SAS that does not last',
+      ['--blob-secret', 'blob-short', '--duration', '5m'],
+      /blob-short cannot be used: the SAS of \S+caps expires at \S+Z, before the capture can end \(/,
+    ],
     [
       'a Secret without the keys of S3',
       [...S3, '--s3-secret', 'blob-two'],
@@ -69,6 +89,7 @@ describe('storage that cannot take the tarballs', () => {
       const ran = await retina([...CREATE, 'refused', ...flags]);
       assert.equal(ran.code, 1);
       assert.match(ran.stderr, message);
+      assert.doesNotMatch(ran.stderr, /SECRET/);
       assert.deepEqual(
         (await objects(NS)).filter((name) => name.includes('/refused-')),
         [],

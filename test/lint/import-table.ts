@@ -31,7 +31,7 @@ const effects = [
     'read-lacks',
     'read-objects',
   ],
-  ...['snapshot', 'stop', 'storage', 'wait'],
+  ...['snapshot', 'stop', 'storage', 'upload', 'wait'],
 ].map((name) => `src/capture/${name}.ts`);
 
 /** The first row that names a file holds for it. A file that no row names may import nothing. */
@@ -62,7 +62,8 @@ export const importTable: readonly Row[] = [
   {
     files: ['src/workload/**'],
     values: [
-      ...['src/workload/**', 'src/upload/**', 'src/capture/workload-spec.ts', 'src/capture/names.ts', 'src/errors.ts'],
+      ...['src/workload/**', 'src/upload/**', 'src/errors.ts'],
+      ...['names', 'upload-spec', 'workload-spec'].map((name) => `src/capture/${name}.ts`),
       ...['npm:execa', 'npm:p-map', 'npm:tar', ...data, ...node],
     ],
     types: [],

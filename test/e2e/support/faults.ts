@@ -4,20 +4,22 @@ import { join } from 'node:path';
 import { until } from './cluster.ts';
 import { CACHE, HOST } from './stores.ts';
 
-const CONTROL = `http://${HOST}:18474`;
-
-/** toxiproxy: lines to servers, each with an address of its own, that can be cut, slowed down and stopped up. */
-export function faultyLines() {
+/**
+ * toxiproxy: lines to servers, each with an address of its own, that can be cut, slowed down and stopped up. It is told so
+ * at a port of its own.
+ */
+export function faultyLines(port = 18474) {
+  const control = `http://${HOST}:${port}`;
   let child: ChildProcess | undefined;
-  const post = async (path: string, body: object = {}): Promise<void> => {
-    const answer = await fetch(CONTROL + path, { method: 'POST', body: JSON.stringify(body) });
+  const post = async (path: string, body: object = {}, method = 'POST'): Promise<void> => {
+    const answer = await fetch(control + path, { method, body: JSON.stringify(body) });
     if (!answer.ok) throw new Error(`toxiproxy ${path}: ${await answer.text()}`);
   };
   return {
     start: async () => {
-      child = spawn(join(CACHE, 'bin/toxiproxy'), ['-host', HOST, '-port', '18474'], { stdio: 'ignore' });
+      child = spawn(join(CACHE, 'bin/toxiproxy'), ['-host', HOST, '-port', String(port)], { stdio: 'ignore' });
       const answers = () =>
-        fetch(`${CONTROL}/version`).then(
+        fetch(`${control}/version`).then(
           () => true,
           () => false,
         );
@@ -29,12 +31,16 @@ export function faultyLines() {
       return `http://${HOST}:${port}`;
     },
     cut: (name: string) => post(`/proxies/${name}`, { enabled: false }),
+    mend: (name: string) => post(`/proxies/${name}`, { enabled: true }),
     /** Bytes of requests are swallowed from now on. */
     stopUp: (name: string) =>
       post(`/proxies/${name}/toxics`, { type: 'timeout', stream: 'upstream', attributes: { timeout: 0 } }),
     /** Each connection takes so many KB a second. */
     slow: (name: string, rate: number) =>
       post(`/proxies/${name}/toxics`, { type: 'bandwidth', stream: 'upstream', attributes: { rate } }),
+    /** At full speed again. */
+    hurry: (name: string) => post(`/proxies/${name}/toxics/bandwidth_upstream`, {}, 'DELETE'),
+    /** All lines, of all faults. */
     heal: () => post('/reset'),
     end: async () => {
       const running = child;

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import {
   AbortMultipartUploadCommand,
   CreateBucketCommand,
@@ -134,20 +135,29 @@ export function s3Server(port: number, tls?: { certificate: string; key: string 
   };
 }
 
-/** azurite: Microsoft's own server of Azure Blob for tests. */
-export function blobServer(port: number) {
-  const running = server(port, `/${ACCOUNT}?comp=list`, (data) => ({
-    argv: [
-      ...[process.execPath, join(CACHE, 'azurite/node_modules/azurite/dist/src/blob/main.js')],
-      ...['--blobHost', HOST, '--blobPort', String(port), '--location', data],
-      ...['--silent', '--disableTelemetry', '--skipApiVersionCheck'],
-    ],
-    env: { AZURITE_ACCOUNTS: `${ACCOUNT}:${ACCOUNT_KEY}` },
-  }));
+/** azurite: Microsoft's own server of Azure Blob for tests. By TLS, it also takes the tokens of identities. */
+export function blobServer(port: number, tls?: { certificate: string; key: string }) {
+  const secure = tls === undefined ? [] : ['--oauth', 'basic', '--cert', tls.certificate, '--key', tls.key];
+  const running = server(
+    port,
+    `/${ACCOUNT}?comp=list`,
+    (data) => ({
+      argv: [
+        ...[process.execPath, join(CACHE, 'azurite/node_modules/azurite/dist/src/blob/main.js')],
+        ...['--blobHost', HOST, '--blobPort', String(port), '--location', data],
+        ...['--silent', '--disableTelemetry', '--skipApiVersionCheck', ...secure],
+      ],
+      env: { AZURITE_ACCOUNTS: `${ACCOUNT}:${ACCOUNT_KEY}` },
+    }),
+    tls === undefined ? 'http' : 'https',
+  );
   const credential = new StorageSharedKeyCredential(ACCOUNT, ACCOUNT_KEY);
+  // The SDK of Azure takes no certificates of its own.
+  if (tls !== undefined) setDefaultCACertificates([...getCACertificates(), readFileSync(tls.certificate, 'utf8')]);
   const service = new BlobServiceClient(`${running.url}/${ACCOUNT}`, credential);
   return {
     ...running,
+    account: `${running.url}/${ACCOUNT}`,
     makeContainer: (name: string) => service.createContainer(name),
     /** A SAS URL of a container; by default it may only write, for an hour. */
     sas: (container: string, options: { permissions?: string; seconds?: number } = {}) =>
@@ -156,6 +166,16 @@ export function blobServer(port: number) {
         startsOn: new Date(Date.now() - 3_600_000),
         expiresOn: new Date(Date.now() + (options.seconds ?? 3600) * 1000),
       }),
+    /** A SAS URL that says nothing of itself: a stored access policy of the container, of that name, has rights and time. */
+    policySas: async (container: string, name: string, policy: { permissions: string; seconds: number }) => {
+      const client = service.getContainerClient(container);
+      const { signedIdentifiers } = await client.getAccessPolicy();
+      const startsOn = new Date(Date.now() - 3_600_000);
+      const expiresOn = new Date(Date.now() + policy.seconds * 1000);
+      const accessPolicy = { permissions: policy.permissions, startsOn, expiresOn };
+      await client.setAccessPolicy(undefined, [...signedIdentifiers, { id: name, accessPolicy }]);
+      return client.generateSasUrl({ identifier: name });
+    },
     names: async (container: string) => {
       const names: string[] = [];
       for await (const blob of service.getContainerClient(container).listBlobsFlat()) names.push(blob.name);

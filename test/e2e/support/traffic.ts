@@ -52,3 +52,17 @@ export async function startTraffic(namespace: string): Promise<{ server: string;
   const client = await kubectl('-n', namespace, 'get', 'pod', 'client', '-o', 'jsonpath={.status.podIP}');
   return { server, client };
 }
+
+/** The port that a stream's datagrams go to. */
+export const STREAM_PORT = 7654;
+
+/**
+ * A pod that sends datagrams which do not shrink, about 4 MB a second, to nobody: its node sees each once, and no other
+ * node does.
+ */
+export async function startStream(namespace: string, node: string): Promise<void> {
+  const send = `dd if=/dev/urandom bs=1400 count=300 status=none >&3`;
+  const command = ['bash', '-c', `exec 3<>/dev/udp/239.1.2.3/${STREAM_PORT}; while ${send}; do sleep 0.1; done`];
+  await apply(pod(namespace, `stream-${node}`, node, { udp: command }));
+  await kubectl('-n', namespace, 'wait', '--for=condition=Ready', `pod/stream-${node}`, '--timeout=60s');
+}

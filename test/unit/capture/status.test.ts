@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { isFinal, type NodeStatus, resultProblem, stopReasonWords, summarize } from '../../../src/capture/status.ts';
+import { resultProblem } from '../../../src/capture/result-words.ts';
+import { isFinal, type NodeStatus, stopReasonWords, summarize } from '../../../src/capture/status.ts';
 import { encodeResult, encodeSpec } from '../../../src/capture/workload-spec.ts';
 import type { Job, KubeEvent, Pod } from '../../../src/kube/cluster.ts';
 import { jobOf, podOf, result, spec } from '../support/builders.ts';

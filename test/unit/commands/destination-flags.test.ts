@@ -45,7 +45,23 @@ suite('destinations of a command line', () => {
     const env = { RETINA_BLOB_SAS_URL: `"${sas()}"\n` };
     const [to] = convert({ blobUpload: `${CONTAINER}/` }, env).destinations;
     assert.equal(to?.kind === 'blob' && to.access.kind === 'sas' && to.access.sas.url, sas());
-    assert.match(convert({ blobUpload: `${CONTAINER}2` }, env).found[0] ?? '', /caps2 has no SAS/);
+    const other = /caps2 has no SAS, and that of RETINA_BLOB_SAS_URL is for .*caps$/;
+    assert.match(convert({ blobUpload: `${CONTAINER}2` }, env).found[0] ?? '', other);
+    const none = convert({ blobUpload: CONTAINER }, { RETINA_BLOB_SAS_URL: 'SECRET' });
+    assert.match(none.found[0] ?? '', /caps has no SAS, and RETINA_BLOB_SAS_URL none either: that is no URL/);
+    assert.doesNotMatch(none.found.join(), /SECRET/);
+  });
+
+  test('a container without any SAS is for an identity, which is only sent by TLS; a SAS that was cut off is none', () => {
+    const { destinations, found, warnings } = convert({ blobUpload: `'${CONTAINER}/'\n` });
+    assert.deepEqual(destinations, [{ kind: 'blob', access: { kind: 'identity', container: CONTAINER } }]);
+    assert.deepEqual(found, []);
+    assert.deepEqual(warnings, [`${CONTAINER} has no SAS: the pods write to it by their own identity`]);
+    assert.match(convert({ blobUpload: 'http://x/caps' }).found[0] ?? '', /an identity is only sent by TLS/);
+    assert.match(
+      convert({ blobUpload: `${CONTAINER}?sv=2026-10-06` }).found[0] ?? '',
+      /no "sig" in its query; in quotes/,
+    );
   });
 
   test('quotes and line breaks around a SAS URL are forgiven', () => {
@@ -67,8 +83,14 @@ suite('destinations of a command line', () => {
     assert.match(tells('se=2026-11-21T10:15:30Z'), /expires at .*10:15:30Z, before the capture can end/);
     assert.match(tells('se=2026-11-21T10:17:00Z'), /^warning: .*the upload must be done by then/);
     assert.match(tells('se=2026-12-01', null), /^warning: .*end the capture well before/);
-    assert.match(tells('st=2026-11-22'), /is not valid before 2026-11-22T00:00:00Z/);
+    assert.match(tells('st=2026-11-22'), /is not valid before 2026-11-22T00:00:00Z, and packets are sent from the st/);
+    assert.match(tells('st=2026-11-21T10:16:01Z', 600_000), /is not valid before/);
+    assert.equal(tells('st=2026-11-21T10:15:30Z&se=2026-12-01'), '');
     assert.match(tells('sp=rl'), /does not allow to write \(sp=rl, and w is needed\)/);
+    assert.match(tells('sp=c'), /sp=c, and w is needed/);
+    assert.equal(tells('ss=bf&srt=co&sp=w'), '');
+    assert.match(tells('ss=f&srt=o&sp=w'), /is for another service \(ss=f, and b is needed\)/);
+    assert.match(tells('ss=b&srt=sc&sp=w'), /does not reach blobs \(srt=sc, and o is needed\)/);
     assert.match(tells('se=soon'), /has a time that is none/);
     assert.match(convert({ blobUpload: sas('', 'http://10.0.0.1/a/c') }).warnings[0] ?? '', /without TLS/);
   });

@@ -22,7 +22,8 @@ function fake(location: string, failAt?: 'open' | 'write' | 'commit' | 'result')
     received.push(Buffer.from(chunk));
     return step('write');
   };
-  const upload = { write, commit: () => step('commit'), putResult: () => step('result'), abort: () => step('abort') };
+  const end = { commit: () => step('commit'), confirm: () => step('confirm'), putResult: () => step('result') };
+  const upload = { write, ...end, abort: () => step('abort') };
   return { kind: 'host-path', location, calls, received, open: () => step('open').then(() => upload) };
 }
 
@@ -60,6 +61,28 @@ suite('delivery', () => {
     assert.deepEqual(uploader.calls, ['open', 'write', 'abort']);
   });
 
+  test('a tarball whose hash cannot be made is not called delivered, nor undone while it is being finished', async () => {
+    const slow = fake('a');
+    const committed = Promise.withResolvers<void>();
+    const uploader: Uploader = {
+      ...slow,
+      open: async () => ({ ...(await slow.open()), commit: () => committed.promise }),
+    };
+    async function* again(): AsyncGenerator<Buffer> {
+      yield Buffer.alloc(0);
+      setTimeout(committed.resolve, 20);
+      throw new Error('disk gone');
+    }
+    const late = { bytes: 1, head: () => Promise.resolve(Buffer.from('h')), again };
+    const { sent, deliveries } = await deliver(chunks('x'), [uploader], late);
+    assert.equal(sent, null);
+    assert.deepEqual(
+      deliveries.map(({ ok, error }) => [ok, error]),
+      [[false, 'what lies in a may be damaged: disk gone']],
+    );
+    assert.deepEqual(slow.calls, ['open', 'write']);
+  });
+
   test('nothing was delivered when no destination has it; a missing result is told apart', async () => {
     assert.equal((await deliver(chunks('x'), [fake('a', 'commit')])).sent, null);
     const { sent, putResults } = await deliver(chunks('x'), [fake('a', 'result')]);
@@ -77,7 +100,9 @@ suite('delivery', () => {
       { name: 'b.pcap', size: packets.length, open: () => chunks(packets.subarray(0, 7), packets.subarray(7)) },
       { name: `${'x'.repeat(150)}.txt`, content: Buffer.from('in memory') },
     ];
-    const tar = gunzipSync(Buffer.concat(await Array.fromAsync(streamBundle(entries, new Date(0)))));
+    const tar = gunzipSync(
+      Buffer.concat(await Array.fromAsync(streamBundle(entries, new Date(0)), (piece) => Buffer.from(piece))),
+    );
     for (const [index, name] of ['a.pcap', 'b.pcap'].entries()) {
       const at = index * (512 + packets.length);
       assert.equal(tar.toString('latin1', at, at + 6), name);

@@ -48,12 +48,13 @@ function store(failing: number | undefined, delay: number): Stored {
     await sleep(delay);
     if (index === failing) throw new Error('the part was refused');
     assert.equal(parts[index], undefined, 'no part is sent twice');
-    parts[index] = part;
+    // What was taken is the sender's again.
+    parts[index] = Buffer.from(part);
   };
   return {
     ...({ kind: 's3', location: 'store', object: () => object, aborted: () => aborted } as const),
     open: async (kept) => {
-      const cut = cutIntoParts(10_000, send, kept);
+      const cut = cutIntoParts({ maxParts: 10_000, kept }, send);
       return {
         write: cut.write,
         commit: async (head) => {
@@ -61,6 +62,7 @@ function store(failing: number | undefined, delay: number): Stored {
           object = Buffer.concat(parts);
         },
         putResult: () => Promise.resolve(),
+        confirm: () => Promise.resolve(),
         abort: async () => {
           await cut.settle();
           aborted = true;
@@ -80,7 +82,9 @@ async function grow(file: string, content: Buffer, steps: readonly number[], pau
 }
 
 const bundleOf = async (file: string, others: readonly { name: string; content: Buffer }[]): Promise<Buffer> =>
-  Buffer.concat(await Array.fromAsync(streamBundle([{ name: 'x.pcap', file }, ...others], ENDED)));
+  Buffer.concat(
+    await Array.fromAsync(streamBundle([{ name: 'x.pcap', file }, ...others], ENDED), (piece) => Buffer.from(piece)),
+  );
 
 suite('delivery while packets come in', () => {
   test('whatever grows, is cut off or refused: the object is the tarball, or absent', async () => {

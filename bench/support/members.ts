@@ -1,0 +1,59 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { streamBundle } from '../../src/workload/bundle.ts';
+import { median, say, wallTime } from './measure.ts';
+
+const MEGABYTES = 400;
+const ROUNDS = 3;
+
+/** A payload as bench/support/flood.ts sends it: of 64 datagrams, one after another, or of none that comes twice. */
+function payload(kind: 'random' | 'text'): Buffer {
+  if (kind === 'random') return randomBytes(MEGABYTES * 1e6);
+  const words = (index: number): string =>
+    `GET /api/items/${index}?page=${index * 7} HTTP/1.1\r\nHost: example-${index}\r\n`;
+  return Buffer.concat(
+    Array.from({ length: (MEGABYTES * 1e6) / 1400 }, (_, index) => Buffer.alloc(1400, words(index))),
+  );
+}
+
+/** How fast a bundle is made of a file in memory, with and without its SHA-256, beside pigz -1 of the same file. */
+export async function measureMembers(): Promise<void> {
+  const directory = await mkdtemp(join(tmpdir(), 'retina-bench-'));
+  const file = join(directory, 'payload');
+  try {
+    for (const kind of ['random', 'text'] as const) {
+      await writeFile(file, payload(kind));
+      const runs = { alone: () => bundled(file, false), hashed: () => bundled(file, true), pigz: () => pigz(file) };
+      const speeds = { alone: [] as number[], hashed: [] as number[], pigz: [] as number[] };
+      for (let round = -1; round < ROUNDS; round += 1) {
+        for (const name of ['alone', 'hashed', 'pigz'] as const) {
+          const speed = await runs[name]();
+          if (round >= 0) speeds[name].push(speed); // The first is a warm-up.
+        }
+      }
+      const base = median(speeds.pigz);
+      const told = [speeds.alone, speeds.hashed].map((values) => {
+        const speed = median(values);
+        return `${speed.toFixed(0)} MB/s (${(speed / base).toFixed(2)} of pigz -1)`;
+      });
+      say(
+        `a bundle of ${kind}: ${told[0]}; with SHA-256 ${told[1]}; pigz -1: ${base.toFixed(0)} MB/s (medians of ${ROUNDS})`,
+      );
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+async function bundled(file: string, hashed: boolean): Promise<number> {
+  const start = performance.now();
+  const hash = createHash('sha256');
+  for await (const member of streamBundle([{ name: 'x.pcap', file }], new Date(0))) if (hashed) hash.update(member);
+  return (MEGABYTES / (performance.now() - start)) * 1e3;
+}
+
+async function pigz(file: string): Promise<number> {
+  return (MEGABYTES / (await wallTime('pigz', ['-1', '-k', '-f', file]))) * 1e3;
+}

@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { suite, test } from 'node:test';
+import { execa } from 'execa';
+import type { WorkloadSpec } from '../../src/capture/workload-spec.ts';
+import { type Lab, labProblem, openLab } from './lab.ts';
+import { startPod, startSink } from './pod.ts';
+
+const FLOOD = join(import.meta.dirname, '../../bench/support/flood.ts');
+const MOST_MIB = 150;
+const PACKETS = 140_000;
+
+type Case = {
+  name: string;
+  pace?: number;
+  kind?: 'random' | 'text';
+  to?: 'all' | 'directory';
+  spec?: Partial<WorkloadSpec>;
+};
+const cases: readonly Case[] = [
+  { name: 'a directory alone', to: 'directory' },
+  { name: 'a directory alone, payload that shrinks', to: 'directory', kind: 'text' },
+  { name: 'S3, Azure Blob and a directory at once' },
+  { name: 'the same, with stores that take 20 MB/s', pace: 20 },
+  { name: 'two interfaces, whose packets are merged', spec: { interfaces: ['lo', 'veth-a'] } },
+  { name: 'a ring of files', spec: { fileCount: 5, maxBytes: 40e6 } },
+];
+
+async function flood(lab: Lab, kind: string): Promise<void> {
+  await execa('ip', ['netns', 'exec', lab.namespace, process.execPath, FLOOD, '10.99.0.2', `${PACKETS}`, kind]);
+}
+
+suite('memory of the program in a pod, with 200 MB of packets', { skip: labProblem() ?? false }, () => {
+  for (const { name, pace = 0, kind = 'random', to = 'all', spec } of cases) {
+    test(`${name}: at most ${MOST_MIB} MiB`, async (t) => {
+      const lab = await openLab();
+      t.after(() => lab.close());
+      const sink = await startSink(lab, pace);
+      t.after(sink.stop);
+      const directory = join(lab.directory, 'out');
+      await mkdir(directory);
+      const local = { kind: 'host-path' as const, path: directory, directory };
+      const destinations = to === 'all' ? [local, sink.s3, sink.blob] : [local];
+      const pod = await startPod(lab, { interfaces: ['veth-a'], ...spec, destinations });
+      await pod.capturing;
+      await flood(lab, kind);
+      pod.stop();
+      const { result, peakMiB } = await pod.ended();
+      t.diagnostic(`${name}: ${peakMiB.toFixed(0)} MiB`);
+      assert.deepEqual([result.destinations.map(({ ok }) => ok), result.errors], [destinations.map(() => true), []]);
+      const told = pod.log.filter(({ line }) => /^durable \d+\.\d s after the capture's end: /.test(line));
+      assert.equal(told.length, destinations.length);
+      assert.ok(result.destinations.every(({ durableAt = '' }) => durableAt >= result.endedAt));
+      assert.ok(result.pcapBytes > 100e6, `${result.pcapBytes} bytes`);
+      assert.ok(peakMiB > 20 && peakMiB <= MOST_MIB, `${peakMiB.toFixed(0)} MiB`);
+    });
+  }
+});
