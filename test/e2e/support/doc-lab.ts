@@ -15,8 +15,8 @@ type StandIn = readonly [what: RegExp, standIn: (lab: DocLab) => string];
 /** What pages name, and what takes its place here; anything else is run as it is written. */
 const STAND_INS: readonly StandIn[] = [
   [/(?<=(-n |namespace |metadata\.name=|--serviceaccount=))(shop|captures)\b/gu, (lab) => lab.namespace],
-  [/(?<=--duration )[1-9]\w*/gu, () => '2s'],
-  [/(?<=capture create)(?![^|;]*(--duration|--file-count))/gu, () => ' --duration 2s'],
+  [/(?<=--duration )[1-9]\w*/gu, () => '1s'],
+  [/(?<=capture create)(?![^|;]*(--duration|--file-count))/gu, () => ' --duration 1s'],
   [/https:\/\/acct\.blob\.core\.windows\.net\/caps/gu, (lab) => lab.blob],
   [/--s3-region eu-central-1/gu, (lab) => `--s3-endpoint ${lab.s3}`],
   [/https:\/\/minio\.example:9000/gu, (lab) => lab.s3],
