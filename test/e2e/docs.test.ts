@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type DocCommand, extractCommands } from './support/doc-commands.ts';
-import { type DocLab, openLab, openStores, runAsReader, standIn } from './support/doc-lab.ts';
+import { DELETED, type DocLab, openLab, openStores, runAsReader, standIn } from './support/doc-lab.ts';
+import { forget } from './support/leavings.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const pages = ['README.md', ...globSync('docs/*.md', { cwd: root }).sort()];
@@ -13,6 +14,7 @@ const read = (page: string) => readFileSync(join(root, page), 'utf8');
 /** Every command of the README and of the pages in docs/ is typed here, with the stand-ins of support/doc-lab.ts. */
 describe('what the pages tell readers to type', { concurrency: 4 }, () => {
   const work = mkdtempSync(join(tmpdir(), 'retina-docs-'));
+  const captures = [...DELETED];
   let stores: Awaited<ReturnType<typeof openStores>>;
 
   before(async () => {
@@ -20,6 +22,8 @@ describe('what the pages tell readers to type', { concurrency: 4 }, () => {
   });
   after(async () => {
     await stores.end();
+    // Not before: pages share names, and the files of one may be another's.
+    forget(...captures);
     rmSync(work, { recursive: true });
   });
 
@@ -38,7 +42,7 @@ describe('what the pages tell readers to type', { concurrency: 4 }, () => {
       try {
         for (const command of commands) await assertRuns(command, lab);
       } finally {
-        await close();
+        captures.push(...(await close()));
       }
     });
   }

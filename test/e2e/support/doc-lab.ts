@@ -3,7 +3,6 @@ import { delimiter, dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { CLI, IMAGE, retina } from './cli.ts';
 import { apply, kubectl, NODES, namespace, onNode, STATE } from './cluster.ts';
-import { forget } from './leavings.ts';
 import { blobServer, S3_KEYS, s3Server } from './stores.ts';
 import { makeVolumes, removeVolumes } from './volumes.ts';
 
@@ -68,11 +67,14 @@ function workload(ns: string): object[] {
   ];
 }
 
+/** Captures that pages delete by themselves: `list` names them no more when their files are removed. */
+export const DELETED = ['ci-3', 'first', 'gh-1', 'gl-2', 'j-3', 'slow', 'slow-api'];
+
 /** Where pages have files on the nodes, besides the usual directory. */
 const DIRECTORIES = ['/mnt/evidence'];
 
-/** Makes a namespace with all that a page's commands name; call the returned function at its end. */
-export async function openLab(lab: DocLab): Promise<() => Promise<void>> {
+/** Makes a namespace with all that a page's commands name; call the returned function at its end, which tells its captures. */
+export async function openLab(lab: DocLab): Promise<() => Promise<string[]>> {
   const { namespace: ns, directory } = lab;
   const clean = await namespace(ns);
   await apply(...workload(ns));
@@ -89,12 +91,13 @@ export async function openLab(lab: DocLab): Promise<() => Promise<void>> {
   return async () => {
     const { stdout } = await retina(['capture', 'list', '-n', ns, '-o', 'name']);
     await retina(['capture', 'delete', '--all', '-n', ns]);
-    forget(...stdout.split('\n').map((name) => name.split('/').at(-1) ?? ''));
     await kubectl('delete', 'clusterrole,clusterrolebinding', `${ns}-nodes`, '--ignore-not-found');
     await removeVolumes(ns);
     await clean();
     for (const path of DIRECTORIES)
       for (const node of NODES) rmSync(onNode(node, path), { recursive: true, force: true });
+    const names = stdout.split('\n').map((name) => name.split('/').at(-1) ?? '');
+    return names.filter((name) => name !== '');
   };
 }
 
