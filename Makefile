@@ -7,7 +7,8 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export RETINA_AGENT_IMAGE ?= localhost/kubectl-retina/capture:dev
 
 .PHONY: help demo demo-local test test-unit test-contract test-local test-e2e test-release release build image cluster-up cluster-down \
-  lint format bench deps clean deps-local deps-release image-load pcap-filter stores
+  lint format bench deps clean deps-local deps-release image-load pcap-filter stores \
+  image-archive image-push verify-release krew-manifest
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -44,6 +45,18 @@ release: deps-local deps-release ## dist/release: archives for six platforms, ch
 
 image: deps build ## dist/capture-image.tar, the image that captures on the nodes
 	@scripts/image
+
+image-archive: image ## dist/release/…oci.tar, the image as a file that a registry without internet imports
+	@scripts/image-archive
+
+image-push: ## pushes that file into the registry of package.json's captureImage (needs skopeo)
+	@scripts/image-push
+
+verify-release: deps-local ## checks what dist/release holds: checksums, papers, versions, Krew's manifest
+	@RELEASE_TAG=$(RELEASE_TAG) node scripts/verify-release.ts
+
+krew-manifest: deps-local ## krew-manifest.yaml, for the version and the platforms of now
+	@node scripts/krew-manifest.ts
 
 cluster-up: deps ## starts a real Kubernetes cluster on this machine (the first time, builds it: 20 minutes)
 	@scripts/step "test cluster" test/cluster/up

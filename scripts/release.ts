@@ -47,8 +47,7 @@ async function release(target: Target): Promise<Outcome> {
 }
 
 function writeIndexes(archives: readonly Archive[]): void {
-  const url = `${homepage}/releases/download/v${version}`;
-  writeFileSync(join(folder, 'krew-manifest.yaml'), renderKrewManifest(archives, { version, homepage, url }));
+  writeFileSync(join(folder, 'krew-manifest.yaml'), renderKrewManifest(archives, { version, homepage }));
   const sums = archives.map(({ sha256, file }) => `${sha256}  ${file}\n`);
   writeFileSync(join(folder, 'checksums.txt'), sums.join(''));
 }

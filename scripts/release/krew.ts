@@ -1,5 +1,5 @@
 import { dump } from 'js-yaml';
-import type { Archive } from './archive.ts';
+import type { ArchiveListing } from './list.ts';
 
 const shortDescription = 'Capture packets on nodes and pods';
 
@@ -13,14 +13,25 @@ const caveats = `The user needs rights to create Jobs and pods in a namespace th
 host-network pods with NET_RAW and NET_ADMIN. Try: kubectl retina capture create --help
 `;
 
-/** The manifest by which Krew installs these archives from `url`, the folder that holds them. */
-export function renderKrewManifest(archives: readonly Archive[], options: KrewOptions): string {
-  const platforms = archives.map(({ os, arch, file, sha256, contents }) => ({
+/** Stands for a sum that is not known yet. No file has it, so Krew refuses what claims to. */
+export const noSum = '0'.repeat(64);
+
+/** What Krew's manifest says of the project, as package.json has it. */
+export interface KrewOptions {
+  readonly version: string;
+  readonly homepage: string;
+}
+
+type SummedListing = ArchiveListing & { readonly sha256: string };
+
+/** The manifest by which Krew installs these archives from the project's release page. */
+export function renderKrewManifest(archives: readonly SummedListing[], options: KrewOptions): string {
+  const platforms = archives.map(({ os, arch, file, sha256, contents, program }) => ({
     selector: { matchLabels: { os, arch } },
-    uri: `${options.url}/${file}`,
+    uri: `${options.homepage}/releases/download/v${options.version}/${file}`,
     sha256,
     files: contents.map((name) => ({ from: name, to: '.' })),
-    bin: os === 'windows' ? 'kubectl-retina.exe' : 'kubectl-retina',
+    bin: program,
   }));
   const plugin = {
     apiVersion: 'krew.googlecontainertools.github.com/v1alpha2',
@@ -36,10 +47,4 @@ export function renderKrewManifest(archives: readonly Archive[], options: KrewOp
     },
   };
   return dump(plugin, { lineWidth: -1 }); // else it folds the texts, and a line break becomes two
-}
-
-export interface KrewOptions {
-  readonly version: string;
-  readonly homepage: string;
-  readonly url: string;
 }
