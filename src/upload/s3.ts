@@ -14,6 +14,8 @@ import type { Upload, Uploader } from './uploader.ts';
 const MAX_PARTS = 10_000;
 /** Milliseconds for what follows a failure: a look whether the object is there all the same, or the undoing. */
 const AFTERMATH = 30_000;
+/** Milliseconds for writing an object's hash beside its bytes: AWS copies 5 GiB in about a minute. */
+const COPY_LIMIT = 120_000;
 /** The metadata by which an upload knows its own object again. */
 const MARK = 'retina-upload';
 
@@ -149,8 +151,9 @@ async function putBeside({ sdk, client, target, stem, check, guarded }: Task, te
 async function writeHash({ sdk, client, made, place, tries, explain, log }: Task, sha256: string): Promise<void> {
   const CopySource = [made.Bucket, ...made.Key.split('/')].map(encodeURIComponent).join('/');
   const copy = new sdk.CopyObjectCommand({ ...withHash(made, sha256), CopySource, MetadataDirective: 'REPLACE' });
+  const limit = AbortSignal.timeout(COPY_LIMIT);
   await tries
-    .bound((abortSignal) => client.send(copy, { abortSignal }))
+    .bound((given) => client.send(copy, { abortSignal: AbortSignal.any([given, limit]) }))
     .catch((error: unknown) => log(`${place} has no SHA-256 in its metadata: ${explain(error)}`));
 }
 

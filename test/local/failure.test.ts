@@ -93,7 +93,7 @@ suite('captures that fail', { skip: labProblem() ?? false, concurrency: 3 }, () 
     const order = { destinations: [hostPath(directory)], minFree: { amount: 60, unit: 'percent' as const } };
     const running = here.start(order);
     await running.capturing;
-    await here.traffic({ count: 4000, size: 1000 });
+    await here.traffic({ count: 3000, size: 1000 });
     const result = await resultOf(running);
     assert.deepEqual([result.stopReason, result.errors], ['disk-nearly-full', []]);
     assert.ok(result.packets > 2000 && result.destinations[0]?.ok, `${result.packets} packets`);

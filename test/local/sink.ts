@@ -19,7 +19,8 @@ async function swallow(request: IncomingMessage): Promise<void> {
 }
 
 /** XML where the client of S3 reads an answer; it needs no more than an id. */
-function answerTo(url: URL): string {
+function answerTo(url: URL, method = ''): string {
+  if (method === 'PUT') return '<CopyObjectResult><ETag>"1"</ETag></CopyObjectResult>';
   if (url.searchParams.has('uploads'))
     return '<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>';
   return url.searchParams.has('uploadId') ? '<CompleteMultipartUploadResult></CompleteMultipartUploadResult>' : '';
@@ -30,5 +31,6 @@ createServer(async (request, response) => {
   const url = new URL(request.url ?? '', 'http://sink');
   const isBlob = url.searchParams.has('sig');
   response.writeHead(isBlob ? 201 : 200, { etag: '"1"', 'content-type': 'application/xml' });
-  response.end(request.method === 'POST' ? answerTo(url) : '');
+  const isWord = request.method === 'POST' || request.headers['x-amz-copy-source'] !== undefined;
+  response.end(isWord ? answerTo(url, request.method) : '');
 }).listen(Number(port), '127.0.0.1', () => process.stdout.write('listening\n'));
