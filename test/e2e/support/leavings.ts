@@ -18,7 +18,7 @@ export function filesOf(capture: string, directory = DIR): string[] {
 
 /** Removes what earlier runs of a test left on the nodes of captures with these names. */
 export function forget(...captures: readonly string[]): void {
-  for (const file of captures.flatMap((capture) => filesOf(capture))) {
+  for (const file of new Set(captures.flatMap((capture) => filesOf(capture)))) {
     const [node = '', name = ''] = file.split('/');
     rmSync(onNode(node as NodeName, `${DIR}/${name}`), { recursive: true });
   }
