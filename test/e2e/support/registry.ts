@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -37,10 +38,15 @@ export async function startRegistry(node: NodeName, port: number) {
   await until(`a registry that wants a login answers on ${node}`, answers);
   return {
     host,
-    /** Imports an OCI archive, as a user does it beside the registry. */
+    /**
+     * Imports an OCI archive, as a user does it beside the registry, with another author in its configuration: what a
+     * kubelet has pulled with a Secret it gives to no pod without, by any name, and other tests need the very image.
+     */
     push: async (archive: string, name: string) => {
+      const layout = join(data, 'layout');
+      await withAuthor(archive, layout);
       const login = ['--dest-creds', `${LOGIN.user}:${LOGIN.password}`, '--dest-tls-verify=false'];
-      const copy = ['skopeo', 'copy', '--quiet', ...login, `oci-archive:${archive}`, `docker://${host}/${name}`];
+      const copy = ['skopeo', 'copy', '--quiet', ...login, `oci:${layout}`, `docker://${host}/${name}`];
       await execa('nsenter', onNode(...copy));
     },
     end: async () => {
@@ -48,4 +54,23 @@ export async function startRegistry(node: NodeName, port: number) {
       rmSync(data, { recursive: true });
     },
   };
+}
+
+/** Unpacks an OCI archive into a layout whose image differs from it in the author alone. */
+async function withAuthor(archive: string, layout: string): Promise<void> {
+  mkdirSync(layout);
+  await execa('tar', ['-xf', archive, '-C', layout]);
+  const blob = (digest: string): string => join(layout, 'blobs/sha256', digest.replace('sha256:', ''));
+  const read = (path: string) => JSON.parse(readFileSync(path, 'utf8'));
+  const keep = (document: object): { digest: string; size: number } => {
+    const text = JSON.stringify(document);
+    const digest = `sha256:${createHash('sha256').update(text).digest('hex')}`;
+    writeFileSync(blob(digest), text);
+    return { digest, size: Buffer.byteLength(text) };
+  };
+  const index = read(join(layout, 'index.json'));
+  const manifest = read(blob(index.manifests[0].digest));
+  Object.assign(manifest.config, keep({ ...read(blob(manifest.config.digest)), author: 'a test' }));
+  Object.assign(index.manifests[0], keep(manifest));
+  writeFileSync(join(layout, 'index.json'), JSON.stringify(index));
 }
