@@ -5,7 +5,7 @@ export function resultProblem(result: WorkloadResult): string {
   const prefix = `${result.node}: `;
   const errors = result.errors.map((text) => (text.startsWith(prefix) ? text.slice(prefix.length) : text));
   const failed = result.destinations.filter((to) => !to.ok);
-  const causes = errors.filter((text) => !failed.some((to) => to.error === text));
+  const causes = errors.filter((text) => !failed.some((to) => isSame(text, to.error)));
   // Where nothing was captured, there was nothing to save: the cause tells all.
   const undelivered = result.packets === 0 && causes.length > 0 ? [] : failed;
   const copy = keptOnNode(result);
@@ -14,6 +14,11 @@ export function resultProblem(result: WorkloadResult): string {
     [...new Set([...causes, ...failedWords(undelivered), ...kept])].join('; ') ||
     'the workload failed without telling why'
   );
+}
+
+/** A long one was shortened so that the result fits, and begins with the name of the node until then. */
+function isSame(text: string, error = ''): boolean {
+  return text === error || (text.endsWith('…') && error.startsWith(text.slice(0, -1)));
 }
 
 /** Which destinations have no tarball, and why: the store's own reason. */

@@ -14,6 +14,8 @@ export async function findIdentity(): Promise<TokenCredential> {
 
 /** Tools that the chain also asks, and that nobody needs to hear of who has none of them. */
 const UNLIKELY = /Visual Studio|PowerShell|Developer CLI/;
+/** How Microsoft Entra ID numbers its refusals. */
+const AUTHORITY = /AADSTS\d+/;
 
 /** Why no identity could be used, in one line; undefined where something else has failed. */
 export function explainIdentity(error: unknown): string | undefined {
@@ -21,18 +23,20 @@ export function explainIdentity(error: unknown): string | undefined {
   if (name === 'AuthenticationError') return `the identity was refused: ${shortened(messageOf(error))}`;
   if (name !== 'CredentialUnavailableError' && name !== 'AggregateAuthenticationError') return undefined;
   const all = (error as AggregateAuthenticationError).errors ?? [error];
-  const reasons = new Set(
-    all
-      .map(messageOf)
-      .filter((text) => !UNLIKELY.test(text))
-      .map(shortened),
-  );
-  return `no identity was found, and the URL has no SAS: ${[...reasons].join('; ')}`;
+  const texts = all.map(messageOf).filter((text) => !UNLIKELY.test(text));
+  // One of the chain that the authority answered is the one meant; the others are only not set up here.
+  const refused = texts.filter((text) => AUTHORITY.test(text));
+  if (refused.length > 0) return `the identity was refused: ${listed(refused)}`;
+  return `no identity was found, and the URL has no SAS: ${listed(texts)}`;
+}
+
+function listed(texts: readonly string[]): string {
+  return [...new Set(texts.map(shortened))].join('; ');
 }
 
 /** The first sentence of what the SDK says, and what the service itself has told. */
 function shortened(text: string): string {
-  const [sentence = ''] = text.split(/\.(?: (?=[A-Z])|\n|$)/);
+  const [sentence = ''] = text.split(/\.(?: (?=[A-Z])|\n|$)|:? Error\(s\):/);
   const told = /Description: (.+?)(?: Http status code| - Correlation ID)/.exec(text)?.[1];
   return (told === undefined ? sentence : `${sentence}: ${told}`).slice(0, 300);
 }

@@ -89,7 +89,9 @@ function tellTries(client: S3Client, tries: Tries, explain: (error: unknown) => 
       } catch (error) {
         if ((error as S3ServiceException).$metadata?.httpStatusCode !== undefined) tries.answer();
         const { headers } = args.request as { headers: Record<string, string> };
-        tries.failed(Number(/attempt=(\d+)/.exec(headers['amz-sdk-request'] ?? '')?.[1] ?? 1), explain(error));
+        // A try that we ended says nothing about why it took so long.
+        if ((error as Error).name !== 'AbortError')
+          tries.failed(Number(/attempt=(\d+)/.exec(headers['amz-sdk-request'] ?? '')?.[1] ?? 1), explain(error));
         throw error;
       }
     },

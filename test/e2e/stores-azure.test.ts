@@ -85,7 +85,12 @@ describe('identities of Azure', () => {
     assert.match(ran.stderr, /caps has no SAS: the pods write to it by their own identity/);
     const names = await mine('azure-own');
     assert.equal(names.length, 2);
-    assert.ok((await packetsIn(await blob.read('caps', names[0] ?? ''))) > 0);
+    const told = JSON.parse((await run(['status', 'azure-own', '-n', NS, '-o', 'json'])).stdout).nodes;
+    const packets = await Promise.all(names.map(async (name) => packetsIn(await blob.read('caps', name))));
+    assert.deepEqual(
+      packets,
+      told.map((node: { packets: number }) => node.packets),
+    );
     const [first] = authority.asked;
     assert.equal(first?.subject, `system:serviceaccount:${NS}:${ACCOUNT}`);
     assert.equal(first?.form.get('scope')?.includes('https://storage.azure.com/.default'), true);

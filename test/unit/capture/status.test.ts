@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { resultProblem } from '../../../src/capture/result-words.ts';
 import { isFinal, type NodeStatus, stopReasonWords, summarize } from '../../../src/capture/status.ts';
-import { encodeResult, encodeSpec } from '../../../src/capture/workload-spec.ts';
+import { decodeResult, encodeResult, encodeSpec } from '../../../src/capture/workload-spec.ts';
 import type { Job, KubeEvent, Pod } from '../../../src/kube/cluster.ts';
 import { jobOf, podOf, result, spec } from '../support/builders.ts';
 
@@ -175,6 +175,10 @@ suite('captures', () => {
   test('why a result is no success: each reason once', () => {
     assert.equal(resultProblem({ ...failed, errors: ['a', 'a'] }), 'a; not saved to /x/y: disk full');
     assert.match(resultProblem(result()), /without telling why/);
+    const error = `cannot write s3://b/k: ${'long '.repeat(200)}`;
+    const destinations = [{ ok: false, kind: 's3' as const, location: 's3://b/k', error }];
+    const told = encodeResult({ ...result(), destinations, errors: [`node1: ${error}`] });
+    assert.match(resultProblem(decodeResult(told)), /^not saved to s3:\/\/b\/k: long [^:]*$/);
     assert.equal(stopReasonWords('max-size'), 'size limit reached');
   });
 });
