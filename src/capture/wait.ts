@@ -1,5 +1,6 @@
 import { CaptureError } from '../errors.ts';
 import type { Cluster } from '../kube/cluster.ts';
+import { type HeldUp, watchHeldUp, withHeldUp } from './held-up.ts';
 import { followCapture } from './observe.ts';
 import { type CaptureSummary, isFinal, type NodeStatus } from './status.ts';
 
@@ -17,18 +18,32 @@ export async function waitForCapture(
   let last: CaptureSummary | undefined;
   let vanished = false;
   const ended = new Map<string, NodeStatus>();
+  let heldUp: HeldUp = new Map();
+  const tell = (capture: CaptureSummary): void => options.progress(withHeldUp(capture, heldUp));
+  const over = new AbortController();
+  const signal = AbortSignal.any([options.signal, limit.signal, over.signal]);
+  void watchHeldUp(
+    cluster,
+    signal,
+    () => last,
+    (words) => {
+      heldUp = words;
+      if (last !== undefined) tell(last);
+    },
+  );
   try {
-    await followCapture(cluster, name, AbortSignal.any([options.signal, limit.signal]), (capture) => {
+    await followCapture(cluster, name, signal, (capture) => {
       if (capture === undefined) {
         vanished = last !== undefined;
         return vanished;
       }
       last = withEnded(capture, ended);
-      options.progress(last);
+      tell(last);
       return last.nodes.every(isFinal);
     });
   } finally {
     clearTimeout(timer);
+    over.abort();
   }
   options.signal.throwIfAborted();
   if (vanished || last === undefined) {
@@ -36,7 +51,7 @@ export async function waitForCapture(
       hint: 'What it had captured by then is on its nodes: kubectl retina capture download NAME finds it there.',
     });
   }
-  if (limit.signal.aborted) throw timeoutError(last, options.timeoutMs ?? 0);
+  if (limit.signal.aborted) throw timeoutError(withHeldUp(last, heldUp), options.timeoutMs ?? 0);
   return last;
 }
 

@@ -1,3 +1,4 @@
+import { readHeldUp, withHeldUp } from '../capture/held-up.ts';
 import { readCapture } from '../capture/observe.ts';
 import { type CaptureSummary, isFinal, type NodeStatus, stopReasonWords } from '../capture/status.ts';
 import { waitForCapture } from '../capture/wait.ts';
@@ -35,7 +36,8 @@ export async function status(deps: Deps, name: string | undefined, flags: Status
   throwProblems(problems, 'read');
   const wanted = captureName(name, flags.name);
   const cluster = await deps.connect(flags);
-  const now = await readCapture(cluster, wanted);
+  const seen = await readCapture(cluster, wanted);
+  const now = withHeldUp(seen, (await readHeldUp(cluster, seen, deps.signal)) ?? new Map());
   const capture = flags.watch === true ? await watch(deps, cluster, now, format) : now;
   if (format === undefined) await show(deps, capture);
   else if (flags.watch !== true) deps.ui.print(await renderStatus(format, capture));

@@ -3,7 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Duration } from '@icholy/duration';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ClusterError, messageOf, UsageError } from '../errors.ts';
-import type { Cluster, ConnectionOptions, DeleteOptions, Job, Kinds, Secret, Selection } from './cluster.ts';
+import type {
+  Cluster,
+  ConnectionOptions,
+  ContainerTarget,
+  DeleteOptions,
+  Job,
+  Kinds,
+  Secret,
+  Selection,
+} from './cluster.ts';
 import { loadConfig } from './config.ts';
 import { execInPod } from './exec.ts';
 import { createRest, type Query, type Rest } from './rest.ts';
@@ -66,7 +75,7 @@ function requestTimeout(text: string | undefined): number | undefined {
 }
 
 function createCluster(connection: Connection, namespace: string): Cluster {
-  const { config, rest, signal, traced } = connection;
+  const { rest, signal } = connection;
   const patch = async (kind: keyof Kinds, ns: string, name: string, metadata: object): Promise<void> => {
     await rest.json({
       method: 'PATCH',
@@ -102,15 +111,26 @@ function createCluster(connection: Connection, namespace: string): Cluster {
     annotatePod: (ns, name, annotations) => patch('pods', ns, name, { annotations }),
     follow: (kind, selection, until, changed) =>
       follow<Kinds[typeof kind]>(rest, kind, selection, AbortSignal.any([until, signal]), changed),
-    exec: (target, stdout, until) => {
-      const path = `${pathOf('pods', target.namespace)}/${encodeURIComponent(target.pod)}/exec`;
-      return trace(traced, { method: 'GET', path }, async () => {
-        const value = await execInPod(config, target, stdout, AbortSignal.any([until, signal]));
-        return { value, outcome: `exit code ${value.exitCode ?? 'unknown'}` };
-      });
-    },
+    ...containersOf(connection),
     withSignal: (other) => createCluster({ ...connection, signal: other }, namespace),
     withNamespace: (other) => createCluster(connection, other),
+  };
+}
+
+/** What is asked of a container itself: the server passes it on to its kubelet. */
+function containersOf({ config, rest, signal, traced }: Connection): Pick<Cluster, 'log' | 'exec'> {
+  const path = ({ namespace, pod }: ContainerTarget, what: string): string =>
+    `${pathOf('pods', namespace)}/${encodeURIComponent(pod)}/${what}`;
+  return {
+    log: (target, { lines, seconds }, until) => {
+      const query = { container: target.container, tailLines: lines, sinceSeconds: seconds };
+      return rest.text({ method: 'GET', path: path(target, 'log'), query, signal: AbortSignal.any([until, signal]) });
+    },
+    exec: (target, stdout, until) =>
+      trace(traced, { method: 'GET', path: path(target, 'exec') }, async () => {
+        const value = await execInPod(config, target, stdout, AbortSignal.any([until, signal]));
+        return { value, outcome: `exit code ${value.exitCode ?? 'unknown'}` };
+      }),
   };
 }
 

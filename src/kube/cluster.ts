@@ -76,7 +76,8 @@ export type DeleteOptions = {
   gracePeriodSeconds?: number | undefined;
 };
 
-export type ExecTarget = { namespace: string; pod: string; container: string; command: readonly string[] };
+export type ContainerTarget = { namespace: string; pod: string; container: string };
+export type ExecTarget = ContainerTarget & { command: readonly string[] };
 
 /** An object that owns another. */
 export type Owner = { apiVersion: string; kind: string; name: string; uid: string };
@@ -119,6 +120,8 @@ export type Cluster = {
     signal: AbortSignal,
     changed: (items: readonly Kinds[K][]) => void,
   ): Promise<void>;
+  /** The last lines that a container wrote, of the last seconds. */
+  log(target: ContainerTarget, limits: { lines: number; seconds: number }, signal: AbortSignal): Promise<string>;
   /** Runs a command in a running container; its stdout goes to `stdout`, with back-pressure. */
   exec(target: ExecTarget, stdout: Writable, signal: AbortSignal): Promise<ExecOutcome>;
   /** The same cluster, for cleaning up: its requests go on when the command was interrupted. */

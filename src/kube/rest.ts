@@ -28,6 +28,8 @@ export type Rest = {
   readonly server: string;
   /** Sends a request and reads the JSON answer. */
   json<T>(request: RestRequest): Promise<T>;
+  /** Sends a request and reads the answer as text. */
+  text(request: RestRequest): Promise<string>;
   /** Sends a request and returns the answer as it comes; only the wait for its beginning is bounded. */
   stream(request: RestRequest): Promise<Readable>;
 };
@@ -68,6 +70,7 @@ export function createRest({ cluster, config }: Connection, timeoutMs: number | 
   return {
     server,
     json: <T>(request: RestRequest) => limited(request, async ({ body }) => JSON.parse(await text(body)) as T),
+    text: (request) => limited(request, ({ body }) => text(body)),
     stream: (request) => limited(request, async ({ body }) => body),
   };
 }
@@ -114,7 +117,7 @@ function send(
   const body = request.body === undefined ? undefined : JSON.stringify(request.body);
   const headers: http.OutgoingHttpHeaders = {
     ...(options.headers as http.OutgoingHttpHeaders),
-    accept: 'application/json',
+    accept: 'application/json, */*',
     'accept-encoding': encoding,
     'user-agent': 'kubectl-retina',
     ...(body === undefined

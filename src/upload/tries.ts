@@ -1,3 +1,4 @@
+import { HELD_UP } from '../capture/workload-spec.ts';
 import { messageOf } from '../errors.ts';
 
 /** How long uploads may take, and who hears of their tries. */
@@ -50,7 +51,7 @@ export function watchTries(what: string, { late, log }: Bounds): Tries {
     },
     failed: (attempt, reason) => {
       last = reason;
-      if (!signal.aborted) log(`${what}: attempt ${attempt} failed: ${reason}`);
+      if (!signal.aborted) log(`${HELD_UP}${what}: attempt ${attempt} failed: ${reason}`);
     },
     bound: async (request) => {
       const { promise: over, reject } = Promise.withResolvers<never>();

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { HELD_UP } from '../capture/workload-spec.ts';
 import type { Uploader } from '../upload/uploader.ts';
 import { type BundleEntry, type Contents, streamGrowing } from './bundle.ts';
 import { type Delivered, deliver } from './deliver.ts';
@@ -79,7 +80,8 @@ function tellLag(file: string, follower: Follower, log: (line: string) => void):
   const timer = setInterval(async () => {
     const [size = 0] = await sizesOf([file]).catch(() => []);
     const lag = size - follower.sent();
-    if (lag > LAG_BYTES) log(`${megabytes(lag)} of ${megabytes(size)} are not sent yet: they wait on the node's disk`);
+    if (lag > LAG_BYTES)
+      log(`${HELD_UP}${megabytes(lag)} of ${megabytes(size)} are not sent yet and wait on the node's disk`);
   }, LAG_MS);
   return () => clearInterval(timer);
 }

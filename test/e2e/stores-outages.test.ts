@@ -91,11 +91,14 @@ describe('stores that go away while captures send to them', () => {
     await both('slow', lines.hurry);
     return running;
   }
+  let asked: Ran | undefined;
   async function overloaded(): Promise<Ran> {
     const running = capture('storm', 'node2', urlsOf(storm), ['--duration', '12s']);
     await inMidUpload('storm');
     for (const { state } of storm) state.fate = () => 503;
-    await sleep(8000);
+    await sleep(4000);
+    asked = await retina(['capture', 'status', 'away-storm', '-n', NS]);
+    await sleep(4000);
     for (const { state } of storm) state.fate = () => 'passes';
     return running;
   }
@@ -168,6 +171,7 @@ describe('stores that go away while captures send to them', () => {
     const log = await logOf('back');
     assert.match(log, /s3:\/\/evidence\/away-back\S+: attempt 2 failed: .*ECONNREFUSED/);
     assert.match(log, /caps\/away-back\S+: attempt 2 failed: .*ECONNREFUSED/);
+    assert.match(ran.stderr, /\nnode\d: capturing \(\S+\/away-back\S+: attempt \d+ failed: .*ECONNREFUSED/);
   });
 
   test('cut in mid-upload and never back: over with --upload-timeout; kept; what parts stay is told', async () => {
@@ -178,12 +182,13 @@ describe('stores that go away while captures send to them', () => {
     assert.match(await logOf('gone'), /parts of s3:\/\/evidence\/away-gone\S+ stay in the bucket, unfinished/);
   });
 
-  test('slow, 1 MB/s for 60 s of 4 MB/s: delivered, no packet is lost for it, and the log tells the lag', async () => {
+  test('slow, 1 MB/s for 60 s of 4 MB/s: delivered, no packet is lost for it, and the lag is told', async () => {
     const ran = await runs.slow;
     assert.ok(ran);
     const { pcapBytes } = await assertDelivered('slow', ran);
     assert.ok(pcapBytes > 120e6, `${pcapBytes} bytes`);
-    assert.match(await logOf('slow'), /\d+ MB of \d+ MB are not sent yet: they wait on the node's disk/);
+    assert.match(await logOf('slow'), /\d+ MB of \d+ MB are not sent yet and wait on the node's disk/);
+    assert.match(ran.stderr, /\nnode\d: capturing \(\d+ MB of \d+ MB are not sent yet/);
   });
 
   test('a storm of 503 for 8 s: delivered, and each try that failed was told', async () => {
@@ -193,6 +198,7 @@ describe('stores that go away while captures send to them', () => {
     const log = await logOf('storm');
     assert.match(log, /s3:\/\/evidence\/away-storm\S+: attempt 2 failed: HTTP 503/);
     assert.match(log, /caps\/away-storm\S+: attempt 2 failed: HTTP 503/);
+    assert.match(asked?.stdout ?? '', /\n {2}node2: capturing \(\S+\/away-storm\S+: attempt \d+ failed: HTTP 503\)/);
   });
 
   test('the answer to the commit is lost: delivered, for the object is there', async () => {
