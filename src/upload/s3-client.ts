@@ -111,7 +111,7 @@ function explainS3(error: unknown, credentials: S3Credentials | undefined): stri
     // An answer without a body has no words: the SDK makes up "UnknownError".
     const code = /^Unknown(Error)?$/.test(name) ? `HTTP ${status}` : name;
     const words = message === name || /^Unknown/.test(message) ? `HTTP ${status}` : message;
-    return redact(`${code}: ${words}${tries}`, secrets);
+    return redact(`${code}: ${words.replace(/\.$/, '')}${tries}`, secrets);
   }
   // Several addresses were tried: each has its own reason.
   const reasons = error instanceof AggregateError ? error.errors.map(String).join('; ') : message;

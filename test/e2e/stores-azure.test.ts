@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
-import { azureAuthority, changesPods, workloadIdentityPolicy } from './support/azure-authority.ts';
+import { azureAuthority, changesPods, identityPolicy } from './support/azure-authority.ts';
 import { type Ran, retina } from './support/cli.ts';
 import { apply, filesOn, kubectl, namespace, objects, onNode, until } from './support/cluster.ts';
 import { packetsIn, sha256 } from './support/judge.ts';
@@ -13,6 +13,8 @@ import { blobServer, HOST } from './support/stores.ts';
 
 const NS = 'e2e-azure';
 const ACCOUNT = 'capturer';
+/** Its pods have no identity but that of the machine. */
+const MACHINE = 'machine';
 const RESCUED = '/var/lib/retina/rescued';
 
 /** Azure Blob without a SAS: who writes and reads is known by a token. */
@@ -33,11 +35,12 @@ describe('identities of Azure', () => {
     clean = await namespace(NS);
     await Promise.all([
       blob.start().then(() => blob.makeContainer('caps')),
-      kubectl('create', 'serviceaccount', ACCOUNT, '-n', NS),
+      ...[ACCOUNT, MACHINE].map((account) => kubectl('create', 'serviceaccount', account, '-n', NS)),
       kubectl('create', 'configmap', 'authority', '-n', NS, `--from-file=ca.crt=${tls.certificate}`),
-      apply(...workloadIdentityPolicy(NS, ACCOUNT, authority.env('/azure/token/azure-identity-token'))),
+      apply(...identityPolicy(NS, ACCOUNT, authority.env('/azure/token/azure-identity-token'))),
+      apply(...identityPolicy(NS, MACHINE, authority.machine)),
     ]);
-    await until('the policy holds', () => changesPods(NS, ACCOUNT));
+    for (const account of [ACCOUNT, MACHINE]) await until('the policy holds', () => changesPods(NS, account));
     const audience = ['--audience', 'api://AzureADTokenExchange'];
     writeFileSync(file, await kubectl('create', 'token', ACCOUNT, '-n', NS, ...audience));
   });
@@ -45,7 +48,7 @@ describe('identities of Azure', () => {
     await retina(['capture', 'delete', '--all', '-n', NS]);
     await clean();
     const policies = 'mutatingadmissionpolicy,mutatingadmissionpolicybinding';
-    await kubectl('delete', policies, `${NS}-workload-identity`);
+    await kubectl('delete', policies, `${NS}-${ACCOUNT}`, `${NS}-${MACHINE}`);
     authority.end();
     await blob.end();
     rmSync(directory, { recursive: true });
@@ -114,6 +117,14 @@ describe('identities of Azure', () => {
     await assertSame('machine', 'azure-own');
     const listed = await run(['list', ...store], alone);
     assert.match(listed.stdout, /\nazure-own +Completed +2\/2 /, listed.stderr);
+  });
+
+  test('no SAS: the managed identity of the machine, asked for at its metadata service', async () => {
+    const asked = authority.asked.length;
+    const ran = await capture('azure-machine', '--service-account', MACHINE);
+    assert.equal(ran.code, 0, ran.stdout + ran.stderr);
+    assert.equal((await mine('azure-machine')).length, 2);
+    assert.equal(authority.asked.length, asked);
   });
 
   test('an identity that the authority refuses: exit code 1, its words, the tarball on the node', async () => {

@@ -103,10 +103,11 @@ function token(): string {
 
 /**
  * What Azure's webhook does to pods that ask for it by their label, for one service account of one namespace: here an
- * admission policy does it, which also brings the certificate of the authority in.
+ * admission policy does it, which also brings the certificate of the authority in. With other variables, its pods find
+ * the metadata service of a machine.
  */
-export function workloadIdentityPolicy(namespace: string, account: string, env: Record<string, string>): object[] {
-  const metadata = { name: `${namespace}-workload-identity` };
+export function identityPolicy(namespace: string, account: string, env: Record<string, string>): object[] {
+  const metadata = { name: `${namespace}-${account}` };
   const api = { apiVersion: 'admissionregistration.k8s.io/v1', metadata };
   const rule = { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] };
   const pods = {
@@ -155,7 +156,7 @@ export async function changesPods(namespace: string, serviceAccountName: string)
   };
   const tried = ['create', '-f', '-', '--dry-run=server', '-o', 'json'];
   const { stdout } = await execa('kubectl', tried, { input: JSON.stringify(pod) });
-  return stdout.includes('AZURE_CLIENT_ID');
+  return stdout.includes('AZURE_');
 }
 
 /** A value as CEL, whose maps would have values of one type alone. */
