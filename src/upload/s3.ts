@@ -76,7 +76,7 @@ async function openUpload(
   const send = (part: Buffer, index: number) =>
     guarded(`write ${place}`, (abortSignal) => multipart.send(part, index, { abortSignal }));
   const parts = cutIntoParts({ maxParts: MAX_PARTS, kept, stores }, send);
-  const toldAsLeft = tellLeft(connection, place);
+  const whatIsLeft = leftIn(connection, place);
   let inParts = false;
   return {
     write: (chunk) => parts.write(chunk),
@@ -95,7 +95,8 @@ async function openUpload(
         if (!tries.answered || !(await isThere(sdk, client, made))) throw error;
         log(`${place}: the answer was lost, but the object is there`);
       }
-      await multipart.tidy({ abortSignal: AbortSignal.timeout(AFTERMATH) }).catch(toldAsLeft);
+      const left = await multipart.tidy({ abortSignal: AbortSignal.timeout(AFTERMATH) }).catch(whatIsLeft);
+      if (left !== undefined) log(left);
     },
     putResult: async (text, sha256) => {
       await putBeside(task, text);
@@ -105,16 +106,16 @@ async function openUpload(
     abort: async () => {
       tries.giveUp();
       await parts.settle();
-      await multipart.abort({ abortSignal: AbortSignal.timeout(AFTERMATH) }).catch(toldAsLeft);
+      return multipart.abort({ abortSignal: AbortSignal.timeout(AFTERMATH) }).catch(whatIsLeft);
     },
   };
 }
 
-function tellLeft({ tries, explain, log }: Connection, key: string): (error: unknown) => void {
+function leftIn({ tries, explain }: Connection, key: string): (error: unknown) => string {
   return (error) => {
     // That its time was over says nothing about why it took so long.
     const why = ((error as Error).name === 'AbortError' ? tries.last : undefined) ?? explain(error);
-    log(`parts of ${key} stay in the bucket, unfinished: ${why}`);
+    return `parts of ${key} stay in the bucket, unfinished: ${why}`;
   };
 }
 
@@ -235,11 +236,11 @@ function multipartOf(sdk: Sdk, client: S3Connection['client'], { made, check }: 
       await client.send(new sdk.CompleteMultipartUploadCommand(order), limit);
     },
     /** Once it is complete: takes back what a creation whose answer was lost has left. */
-    tidy: async (limit: Limit): Promise<void> => {
+    tidy: async (limit: Limit): Promise<undefined> => {
       if (doubled) await takeBack(await begun(limit), limit);
     },
     /** All that are there for the key are taken back, if they may be listed. */
-    abort: async (limit: Limit): Promise<void> => {
+    abort: async (limit: Limit): Promise<undefined> => {
       if (beginning === undefined) return;
       const own = await beginning.catch(() => undefined);
       const others = await begun(limit).catch(() => []);

@@ -23,8 +23,8 @@ export type Upload = {
    * Stores have compared checksums while they took it, and tell its size; a directory is read back.
    */
   confirm(expected: { bytes: number; sha256: string }): Promise<void>;
-  /** Before commit: leaves nothing behind. Never rejects. */
-  abort(): Promise<void>;
+  /** Before commit: leaves nothing behind; where that fails, the answer tells what stays, and why. Never rejects. */
+  abort(): Promise<string | undefined>;
 };
 
 /** A place that tarballs are delivered to. */

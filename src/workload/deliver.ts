@@ -155,7 +155,8 @@ async function forEach(branches: readonly Branch[], step: (branch: Branch) => Pr
         await step(branch);
       } catch (error) {
         branch.error = messageOf(error);
-        await branch.upload?.abort();
+        const left = await branch.upload?.abort();
+        if (left !== undefined) branch.error += `; ${left}`;
         branch.upload = null;
       }
     }),

@@ -23,7 +23,11 @@ function fake(location: string, failAt?: 'open' | 'write' | 'commit' | 'result')
     return step('write');
   };
   const end = { commit: () => step('commit'), confirm: () => step('confirm'), putResult: () => step('result') };
-  const upload = { write, ...end, abort: () => step('abort') };
+  const upload = {
+    write,
+    ...end,
+    abort: () => step('abort').then(() => (location === 'd' ? 'a part stays' : undefined)),
+  };
   return { kind: 'host-path', location, calls, received, open: () => step('open').then(() => upload) };
 }
 
@@ -39,7 +43,7 @@ suite('delivery', () => {
       deliveries.map(({ ok }) => ok),
       [true, false, false, false],
     );
-    assert.deepEqual(errors, ['b broke at open', 'c broke at write', 'd broke at commit']);
+    assert.deepEqual(errors, ['b broke at open', 'c broke at write', 'd broke at commit; a part stays']);
     assert.deepEqual(sent, { bytes: 6, sha256: createHash('sha256').update('onetwo').digest('hex') });
     assert.deepEqual(
       uploaders.map(({ calls }) => calls.at(-1)),
