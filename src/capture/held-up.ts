@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../errors.ts';
 import type { Cluster } from '../kube/cluster.ts';
-import { CONTAINER_CAPTURE } from './names.ts';
+import { CONTAINER_CAPTURE, HELD_UP } from './names.ts';
 import type { CaptureSummary } from './status.ts';
-import { HELD_UP } from './workload-spec.ts';
 
 /** Pods that are asked at most: whoever captures on hundreds of nodes reads of the first ones that all of them wait. */
 const MAX_PODS = 10;

@@ -32,6 +32,9 @@ export const KEY_S3_TOKEN = 's3-session-token';
 export const KEY_S3_CA = 's3-ca.crt';
 
 const MAX_LABEL = 63;
+/** Begins the lines of a pod's log that tell what holds its delivery up: whoever waits for the capture is shown them. */
+export const HELD_UP = 'held up: ';
+
 /** File names hold 255 bytes; this leaves room for `.tar.gz.part` and for an interface's name. */
 const MAX_STEM = 210;
 const TARBALL_STAMP = /-(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)UTC\.tar\.gz$/;

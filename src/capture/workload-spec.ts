@@ -16,9 +16,6 @@ export const PODINFO_SPEC = 'workload';
 export const PODINFO_STOP = 'stop';
 export const TERMINATION_MESSAGE_PATH = '/dev/termination-log';
 
-/** Begins the lines of a pod's log that tell what holds its delivery up: whoever waits for the capture is shown them. */
-export const HELD_UP = 'held up: ';
-
 /** What `retina.sh/stop` may say: keep what was captured, or leave nothing. */
 export const STOP_KEEP = 'keep';
 export const STOP_DISCARD = 'discard';

@@ -1,4 +1,4 @@
-import { HELD_UP } from '../capture/workload-spec.ts';
+import { HELD_UP } from '../capture/names.ts';
 import { messageOf } from '../errors.ts';
 
 /** How long uploads may take, and who hears of their tries. */

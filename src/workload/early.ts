@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { HELD_UP } from '../capture/workload-spec.ts';
+import { HELD_UP } from '../capture/names.ts';
 import type { Uploader } from '../upload/uploader.ts';
 import { type BundleEntry, type Contents, streamGrowing } from './bundle.ts';
 import { type Delivered, deliver } from './deliver.ts';

@@ -25,6 +25,7 @@ const effects = [
     'download',
     'download-pod',
     'dry-run',
+    'held-up',
     'observe',
     'part-file',
     'part-lock',
