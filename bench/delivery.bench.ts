@@ -1,65 +1,32 @@
-// A large capture to a directory and to a real S3 server, beside what the reference does: tcpdump -w, then tar czf, then the
-// upload. `delivery.bench.ts [MEGABYTES]`, 10,000 by default. Then members alone, beside pigz -1. Needs root, 4 times the
-// megabytes on the disk, curl, pigz, and `make stores`.
-import { type ChildProcess, spawn } from 'node:child_process';
+// A large capture to a directory, to real servers of S3 and of Azure Blob, beside what the reference does: tcpdump -w, then
+// tar czf, then the upload. `delivery.bench.ts [MEGABYTES [PACE]]`: 10,000 by default, as fast as this machine makes packets
+// or so many megabytes a second. Then members alone, beside pigz -1. Needs root, 4 times the megabytes on the disk, curl,
+// pigz, and `make stores`.
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { DestinationSpec } from '../src/capture/workload-spec.ts';
 import { type Lab, openLab } from '../test/local/lab.ts';
 import { startPod } from '../test/local/pod.ts';
-import { writeKeys } from './support/keys.ts';
 import { say, wallTime } from './support/measure.ts';
 import { measureMembers } from './support/members.ts';
+import { blob, directory, inside, KEYS, S3_URL, s3 } from './support/stores.ts';
 
-const megabytes = Number(process.argv[2] ?? 10_000);
+const [megabytes = 10_000, pace = 0] = process.argv.slice(2).map(Number);
 const PAYLOAD = 1400;
 const packets = Math.round((megabytes * 1e6) / (PAYLOAD + 58));
-const KEYS = { id: 'AKIABENCH', secret: 'bench-secret' };
-const PORT = 9100;
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'retina-testcluster/stores');
+const PLACES = { directory, S3: s3, 'Azure Blob': blob };
 
 type Row = { name: string; durable: number; result: number; peakMiB: number; lost: number; rate: number };
-
-const inside = (lab: Lab, ...argv: string[]): string[] => ['netns', 'exec', lab.namespace, ...argv];
 
 /** Megabytes of packets a second that were sent. */
 async function flood(lab: Lab, kind: string): Promise<number> {
   const flooder = join(import.meta.dirname, 'support/flood.ts');
-  return (
-    (megabytes / (await wallTime('ip', inside(lab, process.execPath, flooder, '10.99.0.2', `${packets}`, kind)))) * 1e3
-  );
-}
-
-/** versitygw in the lab's namespace, with a bucket. */
-async function startS3(lab: Lab): Promise<ChildProcess> {
-  const data = join(lab.directory, 'store');
-  for (const name of ['side', 'data/evidence']) await mkdir(join(data, name), { recursive: true });
-  const listen = ['-q', '--port', `127.0.0.1:${PORT}`, '--health', '/healthz', '--keep-alive'];
-  const argv = [join(cache, 'bin/versitygw'), ...listen, 'posix', '--sidecar', `${data}/side`, `${data}/data`];
-  const env = { ...process.env, ROOT_ACCESS_KEY: KEYS.id, ROOT_SECRET_KEY: KEYS.secret };
-  const child = spawn('ip', inside(lab, ...argv), { env, stdio: 'ignore' });
-  const answers = ['curl', '-sf', '--retry', '50', '--retry-connrefused', '--retry-delay', '1'];
-  await execa('ip', inside(lab, ...answers, `http://127.0.0.1:${PORT}/healthz`));
-  return child;
-}
-
-async function s3Destination(lab: Lab): Promise<DestinationSpec> {
-  const directory = await writeKeys(lab.directory, KEYS);
-  return {
-    ...{
-      kind: 's3',
-      bucket: 'evidence',
-      region: 'us-east-1',
-      endpoint: `http://127.0.0.1:${PORT}`,
-      prefix: '',
-      ca: null,
-    },
-    ...{ checksums: 'when_supported', access: { secret: 'keys', directory } },
-  };
+  const argv = inside(lab, process.execPath, flooder, '10.99.0.2', `${packets}`, kind, `${pace}`);
+  return (megabytes / (await wallTime('ip', argv))) * 1e3;
 }
 
 async function ours(lab: Lab, name: string, kind: string, to: DestinationSpec): Promise<Row> {
@@ -105,39 +72,51 @@ async function reference(lab: Lab, name: string, kind: string, store: boolean): 
     '-H',
     'x-amz-content-sha256: UNSIGNED-PAYLOAD',
   ];
-  const put = ['curl', '-sSf', ...sign, '-T', `${tarball}`, `http://127.0.0.1:${PORT}/evidence/reference.tar.gz`];
+  const put = ['curl', '-sSf', ...sign, '-T', `${tarball}`, `${S3_URL}/evidence/reference.tar.gz`];
   if (store) time += await wallTime('ip', inside(lab, ...put));
   const lost = packets - Number(stdout.split(/\s+/).at(-1));
   return { name, durable: time / 1000, result: time / 1000, peakMiB: Number.NaN, lost, rate };
 }
 
+/** Seconds in which the store alone makes an object of so many bytes in parts: no client can be quicker. */
+async function completed(lab: Lab): Promise<number> {
+  const script = join(import.meta.dirname, 'support/complete.ts');
+  const argv = inside(lab, process.execPath, script, S3_URL, KEYS.id, KEYS.secret, `${megabytes * 1e6}`);
+  return Number((await execa('ip', argv)).stdout) / 1000;
+}
+
+/** Runs something in a lab of its own, with a place to deliver to. */
+async function inLab<T>(place: keyof typeof PLACES, run: (lab: Lab, to: DestinationSpec) => Promise<T>): Promise<T> {
+  const lab = await openLab();
+  const there = await PLACES[place](lab);
+  try {
+    return await run(lab, there.to);
+  } finally {
+    there.stop();
+    await lab.close();
+    await rm(lab.directory, { recursive: true, force: true });
+  }
+}
+
 async function measure(kind: 'random' | 'text'): Promise<void> {
   const rows: Row[] = [];
-  for (const store of [false, true]) {
-    for (const run of [ours, reference]) {
-      const lab = await openLab();
-      const s3 = store ? await startS3(lab) : undefined;
-      const where = store ? 'S3' : 'directory';
-      const directory = join(lab.directory, 'out');
-      try {
-        await mkdir(directory);
-        const to = store ? await s3Destination(lab) : { kind: 'host-path' as const, path: directory, directory };
-        if (run === ours) rows.push(await ours(lab, `kubectl-retina, ${where}`, kind, to));
-        else rows.push(await reference(lab, `tcpdump, tar, ${store ? 'curl' : 'sync'}`, kind, store));
-      } finally {
-        s3?.kill();
-        await lab.close();
-        await rm(lab.directory, { recursive: true, force: true });
-      }
-    }
+  for (const place of ['directory', 'S3', 'Azure Blob'] as const) {
+    rows.push(await inLab(place, (lab, to) => ours(lab, `kubectl-retina, ${place}`, kind, to)));
+    // Azure takes 5,000 MiB in one request at most, and no tool of a shell sends blocks.
+    if (place === 'Azure Blob') continue;
+    const store = place === 'S3';
+    const name = `tcpdump, tar, ${store ? 'curl' : 'sync'}`;
+    rows.push(await inLab(place, (lab) => reference(lab, name, kind, store)));
   }
-  say(`${megabytes} MB of packets, payload ${kind === 'text' ? 'that shrinks' : 'that does not shrink'}`);
+  const how = pace === 0 ? 'as fast as they come' : `${pace} MB/s`;
+  say(`${megabytes} MB of packets, ${how}, payload ${kind === 'text' ? 'that shrinks' : 'that does not shrink'}`);
   say(['', 'MB/s sent', 'lost', 'durable after', 'result after', 'of the reference', 'peak MiB'].map(cell).join(''));
   for (const [index, { name, rate, lost, durable, result, peakMiB }] of rows.entries()) {
     const ratio = durable / (rows[index - (index % 2) + 1]?.durable ?? Number.NaN);
+    const compared = Number.isNaN(ratio) ? '-' : ratio.toFixed(2);
     const seconds = [durable, result].map((value) => `${value.toFixed(1)} s`);
     const peak = Number.isNaN(peakMiB) ? '-' : peakMiB.toFixed(0);
-    say([name, rate.toFixed(0), `${lost}`, ...seconds, ratio.toFixed(2), peak].map(cell).join(''));
+    say([name, rate.toFixed(0), `${lost}`, ...seconds, compared, peak].map(cell).join(''));
   }
 }
 
@@ -147,3 +126,5 @@ function cell(text: string, index: number): string {
 
 await measureMembers();
 for (const kind of ['random', 'text'] as const) await measure(kind);
+const alone = await inLab('S3', completed);
+say(`the S3 server alone, to make an object of ${megabytes} MB in parts: ${alone.toFixed(1)} s`);

@@ -1,22 +1,13 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { streamBundle } from '../../src/workload/bundle.ts';
 import { median, say, wallTime } from './measure.ts';
+import { payload } from './payload.ts';
 
 const MEGABYTES = 400;
 const ROUNDS = 3;
-
-/** A payload as bench/support/flood.ts sends it: of 64 datagrams, one after another, or of none that comes twice. */
-function payload(kind: 'random' | 'text'): Buffer {
-  if (kind === 'random') return randomBytes(MEGABYTES * 1e6);
-  const words = (index: number): string =>
-    `GET /api/items/${index}?page=${index * 7} HTTP/1.1\r\nHost: example-${index}\r\n`;
-  return Buffer.concat(
-    Array.from({ length: (MEGABYTES * 1e6) / 1400 }, (_, index) => Buffer.alloc(1400, words(index))),
-  );
-}
 
 /** How fast a bundle is made of a file in memory, with and without its SHA-256, beside pigz -1 of the same file. */
 export async function measureMembers(): Promise<void> {
@@ -24,7 +15,7 @@ export async function measureMembers(): Promise<void> {
   const file = join(directory, 'payload');
   try {
     for (const kind of ['random', 'text'] as const) {
-      await writeFile(file, payload(kind));
+      await writeFile(file, payload(kind, MEGABYTES * 1e6));
       const runs = { alone: () => bundled(file, false), hashed: () => bundled(file, true), pigz: () => pigz(file) };
       const speeds = { alone: [] as number[], hashed: [] as number[], pigz: [] as number[] };
       for (let round = -1; round < ROUNDS; round += 1) {
