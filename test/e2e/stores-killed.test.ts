@@ -54,6 +54,9 @@ describe('a pod that is ended while it uploads', () => {
     const told = JSON.parse((await s3.read('evidence', json)).toString());
     const bytes = await s3.read('evidence', tarball);
     assert.deepEqual([told.tarball.sha256, told.packets], [sha256(bytes), await packetsIn(bytes)]);
+    const gone = async (): Promise<boolean> =>
+      (await retina(['capture', 'status', 'term', '-n', NS])).stdout.includes('its pod is gone');
+    await until('the cluster says that the Job has failed', gone);
     const status = await retina(['capture', 'status', 'term', '-n', NS]);
     assert.match(status.stdout, /its pod is gone\n {2}What was not delivered .*: kubectl retina capture download term/);
     assert.doesNotMatch(status.stdout, /s3:/);
