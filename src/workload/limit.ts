@@ -110,7 +110,7 @@ async function settleMerged(written: readonly Written[], limits: Limits): Promis
     entries: parts.map((part, index) => ({
       name: files === null ? name : `${name}${ringNumber(index, files)}`,
       size: part.bytes,
-      open: () => streamPart(sources, file, part),
+      open: () => streamPart(sources, file, part, { reuse: true }),
     })),
     packets: whole.packets,
     bytes: parts.reduce((total, part) => total + part.bytes, 0),
@@ -137,7 +137,7 @@ function mergedStreams(sources: readonly Source[], whole: Pick<MergedPart, 'pack
   if (file.extension === 'pcap') return [{ title, open: () => streamPart(sources, file, whole) }];
   return sources.map((source, index) => ({
     title: source.interface,
-    open: () => streamPart(sources, pcapFile(source.header), whole, index),
+    open: () => streamPart(sources, pcapFile(source.header), whole, { only: index }),
   }));
 }
 

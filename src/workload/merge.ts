@@ -1,7 +1,7 @@
 import type { CaptureFile } from './capture-file.ts';
 import { BEGIN, type Position, RecordCursor, type Source } from './records.ts';
 
-/** Bytes that are handed on at once, if the record is no larger; little, for a reader may hold a dozen of them. */
+/** Bytes that are handed on at once, if the record is no larger; little, for a pipe may hold a dozen of them. */
 const PIECE = 1 << 17;
 
 /** One file of what is kept: so many packets in the order of time, from these places in the sources on. */
@@ -56,12 +56,15 @@ export async function planMerge(
   }
 }
 
-/** The bytes of a part, in constant memory; with `only`, just the packets of that source. */
+/**
+ * The bytes of a part, in constant memory; with `only`, just the packets of that source. With `reuse`, a piece is overwritten
+ * when the next is asked for: garbage of their size would gather before the collector looks.
+ */
 export async function* streamPart(
   sources: readonly Source[],
   file: CaptureFile,
   part: Pick<MergedPart, 'packets' | 'start'>,
-  only: number | null = null,
+  { only = null, reuse = false }: { only?: number | null; reuse?: boolean } = {},
 ): AsyncGenerator<Buffer> {
   yield file.header;
   const cursors = await openCursors(sources, part.start);
@@ -77,7 +80,7 @@ export async function* streamPart(
         const bytes = file.sizeOf(cursor);
         if (used + bytes > out.length) {
           yield out.subarray(0, used);
-          out = Buffer.allocUnsafe(Math.max(PIECE, bytes));
+          if (!reuse || bytes > out.length) out = Buffer.allocUnsafe(Math.max(PIECE, bytes));
           used = 0;
         }
         file.write(out, used, cursor, index);

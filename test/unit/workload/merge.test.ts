@@ -190,8 +190,13 @@ suite('packets of several interfaces', () => {
     const [part = assert.fail()] = parts;
     const bytes = Buffer.concat(await Array.fromAsync(streamPart(sources, file, part)));
     assert.equal(bytes.length, part.bytes);
+    const copies: Buffer[] = [];
+    for await (const piece of streamPart(sources, file, part, { reuse: true })) copies.push(Buffer.from(piece));
+    assert.deepEqual(Buffer.concat(copies), bytes);
     assert.equal(bytes.readUInt32LE(0), 0x0a0d0d0a);
-    const only = Buffer.concat(await Array.fromAsync(streamPart(sources, captureFile(sources.slice(1)), part, 1)));
+    const only = Buffer.concat(
+      await Array.fromAsync(streamPart(sources, captureFile(sources.slice(1)), part, { only: 1 })),
+    );
     assert.ok(only.equals(Buffer.concat([header(101), ...(told[1] ?? []).map(record)])), 'one interface alone');
   });
 
