@@ -111,7 +111,8 @@ function explainS3(error: unknown, credentials: S3Credentials | undefined): stri
     // An answer without a body has no words: the SDK makes up "UnknownError".
     const code = /^Unknown(Error)?$/.test(name) ? `HTTP ${status}` : name;
     const words = message === name || /^Unknown/.test(message) ? `HTTP ${status}` : message;
-    return redact(`${code}: ${words.replace(/\.$/, '')}${tries}`, secrets);
+    const said = code === words ? code : `${code}: ${words.replace(/\.$/, '')}`;
+    return redact(`${said}${tries}`, secrets);
   }
   // Several addresses were tried: each has its own reason.
   const reasons = error instanceof AggregateError ? error.errors.map(String).join('; ') : message;
