@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Job } from '../kube/cluster.ts';
-import { nodeAffinity, pullSecrets, TOLERATIONS } from './job.ts';
+import { nodeAffinity, pullSecrets, READS_TARBALLS, TOLERATIONS } from './job.ts';
 import { ANNOTATION_NODE, APP_DOWNLOAD, CONTAINER_DOWNLOAD, LABEL_APP, LABEL_DOWNLOAD_OF } from './names.ts';
 import type { NodePath } from './request.ts';
 import type { PodImage } from './status.ts';
@@ -57,15 +57,7 @@ export function buildDownloadJob(order: DownloadJob): Job {
               image: order.image.image,
               imagePullPolicy: order.image.imagePullPolicy,
               args: ['node-files', 'hold'],
-              terminationMessagePolicy: 'FallbackToLogsOnError',
-              securityContext: {
-                // The tarballs are root's, and for root's eyes only.
-                runAsUser: 0,
-                allowPrivilegeEscalation: false,
-                readOnlyRootFilesystem: true,
-                capabilities: { drop: ['ALL'] },
-              },
-              resources: { requests: { cpu: '10m' } },
+              ...READS_TARBALLS,
               volumeMounts: [{ name: VOLUME, mountPath: DOWNLOAD_MOUNT, readOnly: true }],
             },
           ],

@@ -114,6 +114,18 @@ export function pullSecrets(names: readonly string[]): Pick<PodSpec, 'imagePullS
   return names.length === 0 ? {} : { imagePullSecrets: names.map((name) => ({ name })) };
 }
 
+/** What a container has that reads tarballs on a node: they are root's, and for root's eyes only. */
+export const READS_TARBALLS = {
+  terminationMessagePolicy: 'FallbackToLogsOnError',
+  securityContext: {
+    runAsUser: 0,
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    capabilities: { drop: ['ALL'] },
+  },
+  resources: { requests: { cpu: '10m' } },
+};
+
 /** The webhook gives the pod a token of its service account, for Azure alone. */
 export function identityLabel({ destinations }: Pick<WorkloadSpec, 'destinations'>): Record<string, string> {
   return destinations.some((to) => to.kind === 'blob' && to.access === null) ? WORKLOAD_IDENTITY : {};

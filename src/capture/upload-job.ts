@@ -8,6 +8,7 @@ import {
   type PodSpec,
   podInfoVolume,
   pullSecrets,
+  READS_TARBALLS,
   TOLERATIONS,
 } from './job.ts';
 import { destinationMounts } from './mounts.ts';
@@ -90,15 +91,7 @@ function podSpec({ spec, image, serviceAccount }: UploadOrder): PodSpec {
         image: image.image,
         imagePullPolicy: image.imagePullPolicy,
         args: ['send-again'],
-        terminationMessagePolicy: 'FallbackToLogsOnError',
-        securityContext: {
-          // The tarballs are root's, and for root's eyes only.
-          runAsUser: 0,
-          allowPrivilegeEscalation: false,
-          readOnlyRootFilesystem: true,
-          capabilities: { drop: ['ALL'] },
-        },
-        resources: { requests: { cpu: '10m' } },
+        ...READS_TARBALLS,
         volumeMounts: [
           { name: PODINFO_VOLUME, mountPath: PODINFO_DIRECTORY, readOnly: true },
           { name: VOLUME, mountPath: spec.place.directory, readOnly: !spec.removeCopy },
