@@ -3,7 +3,7 @@ import { type FileHandle, open, rename, rmdir, unlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { resultName, scratchName, tarballName } from '../capture/names.ts';
 import { CaptureError } from '../errors.ts';
-import { ensureDirectory, syncDirectory } from './directory.ts';
+import { ensureDirectory, syncDirectory, writeAll } from './directory.ts';
 import { errnoOf, explainWrite } from './explain.ts';
 import type { Upload, Uploader } from './uploader.ts';
 
@@ -85,14 +85,6 @@ export async function removeCopy(directory: string, stem: string): Promise<void>
     if (errnoOf(error) !== 'ENOENT') throw error;
   });
   await syncDirectory(directory);
-}
-
-/** FileHandle.write may write less than asked, most likely just before the disk is full. */
-async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  for (let offset = 0; offset < chunk.length; ) {
-    const { bytesWritten } = await file.write(chunk, offset, chunk.length - offset, position + offset);
-    offset += bytesWritten;
-  }
 }
 
 /** A file's bytes from an offset on, in one buffer that is filled again and again; closes the file. */

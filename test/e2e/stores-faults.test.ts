@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DestinationSpec } from '../../src/capture/workload-spec.ts';
+import { UNBOUNDED } from '../../src/upload/tries.ts';
 import { createUploader, type Upload } from '../../src/upload/uploader.ts';
 import { until } from './support/cluster.ts';
 import { faultyLines, goBetween } from './support/faults.ts';
@@ -61,7 +62,7 @@ describe('faults in mid-upload', { concurrency: false }, () => {
   async function begin(target: DestinationSpec, stem: string) {
     const log: string[] = [];
     const late = new AbortController();
-    const uploader = createUploader(target, stem, { late: late.signal, log: (line) => log.push(line), stores: 1 });
+    const uploader = createUploader(target, stem, { ...UNBOUNDED, late: late.signal, log: (line) => log.push(line) });
     const upload = await uploader.open();
     await write(upload, 10 * MiB);
     const lateIn = (seconds: number) =>

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DestinationSpec } from '../../src/capture/workload-spec.ts';
+import { UNBOUNDED } from '../../src/upload/tries.ts';
 import { createUploader, type Upload } from '../../src/upload/uploader.ts';
 import { until } from './support/cluster.ts';
 import { blobServer, S3_KEYS, s3Server } from './support/stores.ts';
@@ -115,7 +116,7 @@ describe('uploads of several parts', () => {
 
   test('s3: the metadata of an upload in parts tell its SHA-256, and its bytes and its mark stay', async () => {
     const log: string[] = [];
-    const bounds = { late: new AbortController().signal, log: (line: string) => log.push(line), stores: 1 };
+    const bounds = { ...UNBOUNDED, log: (line: string) => log.push(line) };
     const odd = { ...bucket, prefix: 'a folder/ä+b' };
     const upload = await createUploader(odd, 'described', bounds).open(5);
     const hash = createHash('sha256')
