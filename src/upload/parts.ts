@@ -111,7 +111,7 @@ async function put(part: Part, piece: Uint8Array, at: number): Promise<void> {
   else part.set(piece, at);
 }
 
-/** Memory for parts, or to read them through; it is used again, for garbage of this size would gather before the collector looks. */
+/** Memory for parts, or to read them through; used again, for garbage of this size would gather before the collector looks. */
 function memoryPool(bytes: number) {
   const free: Buffer<ArrayBuffer>[] = [];
   return {

@@ -82,6 +82,20 @@ function filePart(file: FileHandle, { at, memory, sums }: Omit<Beginning, 'place
   const summing = new Map(sums.map((kind) => [kind, summingBy(kind)]));
   let length = 0;
   let reading: Readable | undefined;
+  let filled: Promise<unknown> = Promise.resolve();
+  async function* pieces(): AsyncGenerator<Buffer> {
+    // The try before may have left while its last piece was on its way into the same memory.
+    await filled.catch(() => undefined);
+    for (let done = 0; done < length; ) {
+      const to = done % memory.length;
+      const piece = file.read(memory, to, Math.min(PIECE, memory.length - to, length - done), at + done);
+      filled = piece;
+      const { bytesRead } = await piece;
+      if (bytesRead === 0) throw new Error(`its file ends ${length - done} bytes too early`);
+      done += bytesRead;
+      yield memory.subarray(to, to + bytesRead);
+    }
+  }
   return {
     memory,
     get length() {
@@ -97,7 +111,7 @@ function filePart(file: FileHandle, { at, memory, sums }: Omit<Beginning, 'place
     sum: (kind) => summing.get(kind)?.digest() ?? Buffer.alloc(0),
     read: () => {
       reading?.destroy();
-      reading = Readable.from(readPieces(file, { at, length }, memory), { objectMode: false });
+      reading = Readable.from(pieces(), { objectMode: false });
       return reading;
     },
     close: async () => {
@@ -123,17 +137,4 @@ function summingBy(kind: Sum): { update(bytes: Uint8Array): void; digest(): Buff
       return sum;
     },
   };
-}
-
-type Stretch = { at: number; length: number };
-
-async function* readPieces(file: FileHandle, { at, length }: Stretch, memory: Buffer): AsyncGenerator<Buffer> {
-  for (let done = 0; done < length; ) {
-    const to = done % memory.length;
-    const most = Math.min(PIECE, memory.length - to, length - done);
-    const { bytesRead } = await file.read(memory, to, most, at + done);
-    if (bytesRead === 0) throw new Error(`its file ends ${length - done} bytes too early`);
-    done += bytesRead;
-    yield memory.subarray(to, to + bytesRead);
-  }
 }
