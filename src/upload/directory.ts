@@ -2,6 +2,8 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf } from './explain.ts';
 
+const READ_BYTES = 1 << 20;
+
 /**
  * Makes a directory and its parents where they are missing. Node's own recursive mkdir tells ENOENT where the file
  * system is read-only; this one tells the true reason.
@@ -33,5 +35,20 @@ export async function writeAll(file: FileHandle, chunk: Uint8Array, position: nu
   for (let offset = 0; offset < chunk.length; ) {
     const { bytesWritten } = await file.write(chunk, offset, chunk.length - offset, position + offset);
     offset += bytesWritten;
+  }
+}
+
+/** A file's bytes from an offset on, in one buffer that is filled again and again; closes the file. */
+export async function* readFrom(file: FileHandle, from: number): AsyncGenerator<Buffer> {
+  const piece = Buffer.allocUnsafe(READ_BYTES);
+  try {
+    for (let at = from; ; ) {
+      const { bytesRead } = await file.read(piece, 0, READ_BYTES, at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      yield piece.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
   }
 }
