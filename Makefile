@@ -74,6 +74,7 @@ bench: cluster-up image-load stores ## measurements, each beside what a user wou
 	@test/cluster/exec node bench/startup.bench.ts
 	@node bench/workload.bench.ts
 	@node bench/delivery.bench.ts
+	@node bench/long-upload.bench.ts
 	@test/cluster/exec node bench/first-packet.bench.ts
 	@test/cluster/exec node bench/list.bench.ts
 

@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 import {
   decodeSpec,
   encodeResult,
@@ -12,11 +11,10 @@ import {
   TERMINATION_MESSAGE_PATH,
 } from '../capture/workload-spec.ts';
 import { runWorkload } from '../workload/run.ts';
+import { keepHeapSmall } from './small-heap.ts';
 
 /** Milliseconds between looks at the stop file. */
 const POLL = 100;
-/** The collector's space for new objects stays as small as it begins: it would else take 30 MiB of the node's memory. */
-const SMALL_HEAP = '--semi-space-growth-factor=1';
 
 /** `workload`, hidden: what a capture's pod runs. The result goes into the termination message. */
 export async function workload(io: {
@@ -24,7 +22,7 @@ export async function workload(io: {
   now: () => Date;
   log: (line: string) => void;
 }): Promise<number> {
-  setFlagsFromString(SMALL_HEAP);
+  keepHeapSmall();
   const spec = decodeSpec(await readFile(join(PODINFO_DIRECTORY, PODINFO_SPEC), 'utf8'));
   const stop = new AbortController();
   const look = async (): Promise<void> => {

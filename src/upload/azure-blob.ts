@@ -8,7 +8,7 @@ import { CaptureError } from '../errors.ts';
 import { explainAzure } from './azure-error.ts';
 import { findIdentity } from './azure-identity.ts';
 import { readOnlyKey } from './credentials.ts';
-import { cutIntoParts } from './parts.ts';
+import { type Cut, cutIntoParts, type Part } from './parts.ts';
 import { type Bounds, FIRST_TRIES, LateError, MAX_TRIES, type Tries, UNBOUNDED, watchTries } from './tries.ts';
 import type { Upload, Uploader } from './uploader.ts';
 
@@ -18,11 +18,14 @@ const MAX_BLOCKS = 50_000;
 export const SMALL_BLOCK = 2 << 20;
 /** The SDK waits 4 s, then 12, then 28 by default; with these 0, 0.5, 1.5, 3.5, 7.5 and then 10 s. */
 const RETRY = { maxTries: MAX_TRIES, retryDelayInMs: 500, maxRetryDelayInMs: 10_000 };
-/** Milliseconds for one try: the SDK's own limit is only told to the server, so that a silent one is waited for for ever. */
+/**
+ * Milliseconds for one try, or for a large block without a byte: the SDK's own limit is only told to the server, so that a
+ * silent one is waited for for ever.
+ */
 const TRY_LIMIT = 60_000;
 
 type BlobTarget = DestinationSpec & { kind: 'blob' };
-type Watched = Pick<Bounds, 'log' | 'stores'> & { tries: Tries; kept: number | undefined };
+type Watched = Pick<Bounds, 'log' | 'stores' | 'spool' | 'maxParts'> & { tries: Tries; kept: number | undefined };
 type Container = { client: ContainerClient; access: BlobAccess; place: string };
 
 /**
@@ -86,9 +89,8 @@ function watchedTries(
   const factory: Pipeline['factories'][0] = {
     create: (next) => ({
       sendRequest: async (request) => {
-        request.timeout = TRY_LIMIT;
         try {
-          const response = await next.sendRequest(request);
+          const response = await sendLimited(request, next);
           tries.answer();
           if (response.status < 400) attempts.delete(request.requestId);
           else tell(request.requestId, response.headers.get('x-ms-error-code') ?? `HTTP ${response.status}`);
@@ -111,13 +113,35 @@ function watchedTries(
   return Object.defineProperty(factory, 'constructor', { value: { name: 'InjectorPolicyFactory' } });
 }
 
-function openUpload({ client, access, place }: Container, stem: string, { tries, log, stores, kept }: Watched): Upload {
+type Policy = ReturnType<Pipeline['factories'][0]['create']>;
+type Request = Parameters<Policy['sendRequest']>[0];
+
+/** Sends one try of a request, and ends it when it takes too long. */
+async function sendLimited(request: Request, next: Policy): ReturnType<Policy['sendRequest']> {
+  if (typeof request.body !== 'function') {
+    request.timeout = TRY_LIMIT;
+    return next.sendRequest(request);
+  }
+  const given = request.abortSignal as AbortSignal;
+  const silent = new AbortController();
+  const timer = setTimeout(() => silent.abort(), TRY_LIMIT);
+  request.onUploadProgress = () => void timer.refresh();
+  request.abortSignal = AbortSignal.any([given, silent.signal]);
+  try {
+    return await next.sendRequest(request);
+  } finally {
+    clearTimeout(timer);
+    request.abortSignal = given;
+  }
+}
+
+function openUpload({ client, access, place }: Container, stem: string, watched: Watched): Upload {
+  const { tries, log } = watched;
   const blob = client.getBlockBlobClient(tarballName(stem));
   const where = `${place}/${tarballName(stem)}`;
   const guarded = guard(`write ${where}`, access, tries);
-  const send = (part: Buffer, index: number) => guarded((limit) => stage(blob, { part, index }, limit));
-  const firstPart = stores > 1 ? { firstPart: SMALL_BLOCK } : {};
-  const parts = cutIntoParts({ maxParts: MAX_BLOCKS, kept, stores, ...firstPart }, send);
+  const send = (part: Part, index: number) => guarded((limit) => stage(blob, { part, index }, limit));
+  const parts = cutIntoParts(cutOf(watched, where), send);
   let committed: string | undefined;
   return {
     write: (chunk) => parts.write(chunk),
@@ -161,14 +185,21 @@ function openUpload({ client, access, place }: Container, stem: string, { tries,
   };
 }
 
+function cutOf({ spool, stores, maxParts = MAX_BLOCKS, kept }: Watched, place: string): Cut {
+  const firstPart = stores > 1 ? { firstPart: SMALL_BLOCK } : {};
+  return { maxParts, kept, stores, ...firstPart, spool: (at, memory) => spool({ at, memory, sums: ['md5'], place }) };
+}
+
 /** The service compares the MD5 before it takes a block. */
 async function stage(
   blob: BlockBlobClient,
-  { part, index }: { part: Buffer; index: number },
+  { part, index }: { part: Part; index: number },
   abortSignal: AbortSignal,
 ): Promise<void> {
-  const transactionalContentMD5 = createHash('md5').update(part).digest();
-  await blob.stageBlock(blockId(index), part, part.length, { abortSignal, transactionalContentMD5 });
+  const inMemory = Buffer.isBuffer(part);
+  const transactionalContentMD5 = inMemory ? createHash('md5').update(part).digest() : part.sum('md5');
+  const body = inMemory ? part : () => part.read();
+  await blob.stageBlock(blockId(index), body, part.length, { abortSignal, transactionalContentMD5 });
 }
 
 /** All ids of a blob must have one length. */

@@ -1,6 +1,8 @@
-import { mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf } from './explain.ts';
+
+const READ_BYTES = 1 << 20;
 
 /**
  * Makes a directory and its parents where they are missing. Node's own recursive mkdir tells ENOENT where the file
@@ -25,5 +27,28 @@ export async function syncDirectory(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Writes all bytes at a position: FileHandle.write may write less than asked, most likely just before the disk is full. */
+export async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
+  for (let offset = 0; offset < chunk.length; ) {
+    const { bytesWritten } = await file.write(chunk, offset, chunk.length - offset, position + offset);
+    offset += bytesWritten;
+  }
+}
+
+/** A file's bytes from an offset on, in one buffer that is filled again and again; closes the file. */
+export async function* readFrom(file: FileHandle, from: number): AsyncGenerator<Buffer> {
+  const piece = Buffer.allocUnsafe(READ_BYTES);
+  try {
+    for (let at = from; ; ) {
+      const { bytesRead } = await file.read(piece, 0, READ_BYTES, at);
+      if (bytesRead === 0) return;
+      at += bytesRead;
+      yield piece.subarray(0, bytesRead);
+    }
+  } finally {
+    await file.close();
   }
 }

@@ -3,13 +3,12 @@ import { type FileHandle, open, rename, rmdir, unlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { resultName, scratchName, tarballName } from '../capture/names.ts';
 import { CaptureError } from '../errors.ts';
-import { ensureDirectory, syncDirectory } from './directory.ts';
+import { ensureDirectory, readFrom, syncDirectory, writeAll } from './directory.ts';
 import { errnoOf, explainWrite } from './explain.ts';
 import type { Upload, Uploader } from './uploader.ts';
 
 /** Bytes after which what was written is brought to the disk. */
 const SYNC_BYTES = 32 << 20;
-const READ_BYTES = 1 << 20;
 
 /** A directory as this process sees it, and what users call it. */
 export type Directory = { kind: 'host-path' | 'pvc'; path: string; directory: string };
@@ -85,29 +84,6 @@ export async function removeCopy(directory: string, stem: string): Promise<void>
     if (errnoOf(error) !== 'ENOENT') throw error;
   });
   await syncDirectory(directory);
-}
-
-/** FileHandle.write may write less than asked, most likely just before the disk is full. */
-async function writeAll(file: FileHandle, chunk: Uint8Array, position: number): Promise<void> {
-  for (let offset = 0; offset < chunk.length; ) {
-    const { bytesWritten } = await file.write(chunk, offset, chunk.length - offset, position + offset);
-    offset += bytesWritten;
-  }
-}
-
-/** A file's bytes from an offset on, in one buffer that is filled again and again; closes the file. */
-async function* readFrom(file: FileHandle, from: number): AsyncGenerator<Buffer> {
-  const piece = Buffer.allocUnsafe(READ_BYTES);
-  try {
-    for (let at = from; ; ) {
-      const { bytesRead } = await file.read(piece, 0, READ_BYTES, at);
-      if (bytesRead === 0) return;
-      at += bytesRead;
-      yield piece.subarray(0, bytesRead);
-    }
-  } finally {
-    await file.close();
-  }
 }
 
 /** Sees to it that bytes reach the disk while more come in: at the end, only the last of them have to be waited for. */

@@ -1,12 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto';
-import type { CompletedPart } from '@aws-sdk/client-s3';
 import { KEY_S3_CA, KEY_S3_ID, KEY_S3_SECRET, KEY_S3_TOKEN, resultName, tarballName } from '../capture/names.ts';
 import { locationOf } from '../capture/places.ts';
 import type { DestinationSpec } from '../capture/workload-spec.ts';
 import { CaptureError } from '../errors.ts';
 import { readKey } from './credentials.ts';
-import { cutIntoParts } from './parts.ts';
+import { type Cut, cutIntoParts } from './parts.ts';
 import { connectS3, type S3Connection, type S3Credentials } from './s3-client.ts';
+import { type Check, checkOf, type Made, multipartOf, type Sdk, sumsOf } from './s3-multipart.ts';
 import { type Bounds, type Tries, watchTries } from './tries.ts';
 import type { Upload, Uploader } from './uploader.ts';
 
@@ -50,7 +50,7 @@ async function readCredentials({ access }: S3Target): Promise<S3Credentials | un
   return { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) };
 }
 
-type Connection = S3Connection & Pick<Bounds, 'log' | 'stores'> & { tries: Tries };
+type Connection = S3Connection & Pick<Bounds, 'log' | 'stores' | 'spool' | 'maxParts'> & { tries: Tries };
 
 /** An upload and all that its requests need. */
 type Task = Connection & {
@@ -71,11 +71,11 @@ async function openUpload(
   { stem, kept }: { stem: string; kept: number | undefined },
 ): Promise<Upload> {
   const task = await toTask(connection, target, stem);
-  const { client, tries, log, stores, sdk, made, check, place, guarded } = task;
+  const { client, tries, log, sdk, made, check, place, guarded } = task;
   const multipart = multipartOf(sdk, client, { made, check });
-  const send = (part: Buffer, index: number) =>
-    guarded(`write ${place}`, (abortSignal) => multipart.send(part, index, { abortSignal }));
-  const parts = cutIntoParts({ maxParts: MAX_PARTS, kept, stores }, send);
+  const parts = cutIntoParts(cutOf(task, kept), (part, index) =>
+    guarded(`write ${place}`, (abortSignal) => multipart.send(part, index, { abortSignal })),
+  );
   const whatIsLeft = leftIn(connection, place);
   let inParts = false;
   return {
@@ -111,6 +111,11 @@ async function openUpload(
   };
 }
 
+function cutOf({ maxParts = MAX_PARTS, stores, spool, target, place }: Task, kept: number | undefined): Cut {
+  const sums = sumsOf(target.checksums);
+  return { maxParts, kept, stores, spool: (at, memory) => spool({ at, memory, sums, place }) };
+}
+
 function leftIn({ tries, explain }: Connection, key: string): (error: unknown) => string {
   return (error) => {
     // That its time was over says nothing about why it took so long.
@@ -124,7 +129,7 @@ async function toTask(connection: Connection, target: S3Target, stem: string): P
   const object = { Bucket: target.bucket, Key: keyOf(target, tarballName(stem)) };
   return {
     ...connection,
-    ...{ target, stem, check: checkOf(target), place: keyOf(target, tarballName(stem), 's3://') },
+    ...{ target, stem, check: checkOf(target.checksums), place: keyOf(target, tarballName(stem), 's3://') },
     sdk: await import('@aws-sdk/client-s3'),
     made: { ...object, ContentType: 'application/gzip', Metadata: { [MARK]: randomUUID() } },
     guarded: async (what, request) => {
@@ -171,10 +176,6 @@ function keyOf({ bucket, prefix }: S3Target, name: string, scheme?: 's3://'): st
   return scheme === undefined ? key : `${scheme}${bucket}/${key}`;
 }
 
-type Sdk = typeof import('@aws-sdk/client-s3');
-type Made = { Bucket: string; Key: string; ContentType: string; Metadata: Record<string, string> };
-type Limit = { abortSignal: AbortSignal };
-
 /** Of an object that is sent at once the SHA-256 is known. */
 function hashed(made: Made, body: Buffer): Made {
   return withHash(made, createHash('sha256').update(body).digest('hex'));
@@ -184,67 +185,9 @@ function withHash(made: Made, sha256: string): Made {
   return { ...made, Metadata: { ...made.Metadata, sha256 } };
 }
 
-/** What a request carries so that the store can compare what it got; every store knows Content-MD5. */
-type Check = (body?: string | Buffer) => { ChecksumAlgorithm?: 'CRC32'; ContentMD5?: string };
-
-function checkOf({ checksums }: S3Target): Check {
-  if (checksums === 'when_supported') return () => ({ ChecksumAlgorithm: 'CRC32' });
-  return (body) => (body === undefined ? {} : { ContentMD5: createHash('md5').update(body).digest('base64') });
-}
-
 /** Whether this very upload has become the object; false where that cannot be told. */
 async function isThere(sdk: Sdk, client: S3Connection['client'], { Bucket, Key, Metadata }: Made): Promise<boolean> {
   const limit = { abortSignal: AbortSignal.timeout(AFTERMATH) };
   const head = await client.send(new sdk.HeadObjectCommand({ Bucket, Key }), limit).catch(() => undefined);
   return head?.Metadata?.[MARK] === Metadata[MARK];
-}
-
-/** A multipart upload, begun with its first part. */
-function multipartOf(sdk: Sdk, client: S3Connection['client'], { made, check }: { made: Made; check: Check }) {
-  const object = { Bucket: made.Bucket, Key: made.Key };
-  const done: CompletedPart[] = [];
-  let beginning: Promise<string | undefined> | undefined;
-  // A creation whose answer was lost was made twice.
-  let doubled = false;
-  const begin = async (limit: Limit): Promise<string | undefined> => {
-    const { UploadId, $metadata } = await client.send(
-      new sdk.CreateMultipartUploadCommand({ ...made, ...check() }),
-      limit,
-    );
-    doubled = ($metadata.attempts ?? 1) > 1;
-    return UploadId;
-  };
-  const begun = async (limit: Limit): Promise<string[]> => {
-    const query = { Bucket: object.Bucket, Prefix: object.Key };
-    const { Uploads = [] } = await client.send(new sdk.ListMultipartUploadsCommand(query), limit);
-    return Uploads.flatMap(({ UploadId, Key }) => (UploadId && Key === object.Key ? [UploadId] : []));
-  };
-  const takeBack = async (ids: Iterable<string>, limit: Limit): Promise<void> => {
-    for (const UploadId of ids) await client.send(new sdk.AbortMultipartUploadCommand({ ...object, UploadId }), limit);
-  };
-  return {
-    send: async (part: Buffer, index: number, limit: Limit): Promise<void> => {
-      beginning ??= begin(limit);
-      const at = { UploadId: await beginning, PartNumber: index + 1 };
-      const order = { ...object, ...at, Body: part, ...check(part) };
-      const sent = await client.send(new sdk.UploadPartCommand(order), limit);
-      done.push({ PartNumber: at.PartNumber, ETag: sent.ETag, ChecksumCRC32: sent.ChecksumCRC32 });
-    },
-    complete: async (limit: Limit): Promise<void> => {
-      const Parts = done.toSorted((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0));
-      const order = { ...object, UploadId: await beginning, MultipartUpload: { Parts } };
-      await client.send(new sdk.CompleteMultipartUploadCommand(order), limit);
-    },
-    /** Once it is complete: takes back what a creation whose answer was lost has left. */
-    tidy: async (limit: Limit): Promise<undefined> => {
-      if (doubled) await takeBack(await begun(limit), limit);
-    },
-    /** All that are there for the key are taken back, if they may be listed. */
-    abort: async (limit: Limit): Promise<undefined> => {
-      if (beginning === undefined) return;
-      const own = await beginning.catch(() => undefined);
-      const others = await begun(limit).catch(() => []);
-      await takeBack(new Set(own === undefined ? others : [own, ...others]), limit);
-    },
-  };
 }

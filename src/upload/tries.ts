@@ -1,17 +1,26 @@
+import { tmpdir } from 'node:os';
 import { HELD_UP } from '../capture/names.ts';
 import { messageOf } from '../errors.ts';
+import { type Spool, spoolIn } from './spool.ts';
 
-/** How long uploads may take, and who hears of their tries. */
+/** How long uploads may take, who hears of their tries, and what they may take of this machine. */
 export type Bounds = {
   /** Aborts when the time for uploads is over; its reason is an Error that says so. */
   late: AbortSignal;
   log: (line: string) => void;
   /** How many stores are sent to at the same time: they share the memory. */
   stores: number;
+  /** Where parts lie that are too large for memory. */
+  spool: Spool;
+  /** Parts of a tarball at most, where that is less than what the store takes: they then grow sooner. */
+  maxParts?: number;
 };
 
 /** No limit, and nobody listens. */
-export const UNBOUNDED: Bounds = { late: new AbortController().signal, log: () => undefined, stores: 1 };
+export const UNBOUNDED: Bounds = {
+  ...{ late: new AbortController().signal, log: () => undefined },
+  ...{ stores: 1, spool: spoolIn(tmpdir()) },
+};
 
 /** Tries after which a store that never answered is given up: about 20 s. One that did answer has all the time there is. */
 export const FIRST_TRIES = 10;

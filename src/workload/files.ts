@@ -6,6 +6,7 @@ import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { isTarballOf, resultName } from '../capture/names.ts';
 import { decodeResult, type WorkloadResult } from '../capture/workload-spec.ts';
+import { readFrom } from '../upload/directory.ts';
 import { errnoOf } from '../upload/explain.ts';
 
 /** A result has at most 4 KiB; what is much larger was not written by us. */
@@ -88,8 +89,7 @@ async function readBounded(path: string): Promise<string | null> {
 export async function sha256OfFile(path: string): Promise<{ bytes: number; sha256: string }> {
   const hash = createHash('sha256');
   let bytes = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
-    const piece: Buffer = chunk;
+  for await (const piece of readFrom(await open(path), 0)) {
     hash.update(piece);
     bytes += piece.length;
   }

@@ -4,6 +4,7 @@ import { encodeResult, WORKLOAD_VERSION, type WorkloadResult, type WorkloadSpec 
 import { messageOf } from '../errors.ts';
 import { explainErrno } from '../upload/explain.ts';
 import { directoryUploader, removeCopy } from '../upload/host-path.ts';
+import { spoolIn } from '../upload/spool.ts';
 import { countStores, createUploader, type Uploader } from '../upload/uploader.ts';
 import { streamBundle } from './bundle.ts';
 import { type Delivered, deliver } from './deliver.ts';
@@ -24,16 +25,17 @@ export type WorkloadOutcome = { kind: 'result'; result: WorkloadResult } | { kin
  * result; the scratch directory is gone when this settles.
  */
 export async function runWorkload(spec: WorkloadSpec, options: WorkloadOptions): Promise<WorkloadOutcome> {
-  const late = new AbortController();
-  const bounds = { late: late.signal, log: options.log, stores: countStores(spec.destinations) };
-  const durable = noteDurable(options.now, options.log);
-  const uploaders = spec.destinations.map((to) => durable.watch(createUploader(to, spec.stem, bounds)));
   let scratch: Scratch;
   try {
     scratch = await openScratch(spec);
   } catch (error) {
-    return failed(spec, uploaders, { at: options.now(), error: messageOf(error) });
+    return failed(spec, { at: options.now(), error: messageOf(error) });
   }
+  const late = new AbortController();
+  const stores = countStores(spec.destinations);
+  const bounds = { late: late.signal, log: options.log, stores, spool: spoolIn(scratch.directory) };
+  const durable = noteDurable(options.now, options.log);
+  const uploaders = spec.destinations.map((to) => durable.watch(createUploader(to, spec.stem, bounds)));
   const early = await beginEarly(spec, { scratch, uploaders, options });
   try {
     const captured = await capture(spec, scratch, options, early);
@@ -67,11 +69,8 @@ function abortLater(late: AbortController, milliseconds: number | null): NodeJS.
   return setTimeout(() => late.abort(new Error(why)), milliseconds);
 }
 
-function failed(
-  spec: WorkloadSpec,
-  uploaders: readonly Uploader[],
-  { at, error }: { at: Date; error: string },
-): WorkloadOutcome {
+function failed(spec: WorkloadSpec, { at, error }: { at: Date; error: string }): WorkloadOutcome {
+  const uploaders = spec.destinations.map((to) => createUploader(to, spec.stem));
   return { kind: 'result', result: buildResult(spec, failedCapture(at, error), undelivered(uploaders, error)) };
 }
 /** What was delivered, and where the tarball is kept on the node if it could not be delivered. */

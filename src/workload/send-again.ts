@@ -1,15 +1,15 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { UploadResult, UploadSpec } from '../capture/upload-spec.ts';
 import { type Delivery, encodeResult, WORKLOAD_VERSION, type WorkloadResult } from '../capture/workload-spec.ts';
+import { readFrom } from '../upload/directory.ts';
 import { explainErrno } from '../upload/explain.ts';
 import { removeCopy } from '../upload/host-path.ts';
+import { spoolFrom } from '../upload/spool.ts';
 import { countStores, createUploader } from '../upload/uploader.ts';
 import { type Delivered, deliver } from './deliver.ts';
 import { sha256OfFile } from './files.ts';
-
-const CHUNK = 1 << 20;
 
 type Io = { signal: AbortSignal; log: (line: string) => void };
 type Tarball = NonNullable<WorkloadResult['tarball']>;
@@ -25,11 +25,12 @@ export async function sendAgain(spec: UploadSpec, { signal, log }: Io): Promise<
   const timer = setTimeout(() => late.abort(tooLate(spec)), spec.timeoutMs);
   const until = AbortSignal.any([signal, late.signal]);
   const stem = tarball?.name.replace(/\.tar\.gz$/, '') ?? '';
-  const bounds = { late: until, log, stores: countStores(spec.destinations) };
+  const file = join(place.directory, tarball?.name ?? '');
+  // What is too large for memory is read again from where it lies: the directory may be read-only.
+  const bounds = { late: until, log, stores: countStores(spec.destinations), spool: spoolFrom(file) };
   const uploaders = spec.destinations.map((to) => createUploader(to, stem, bounds));
   try {
     if (tarball === null) throw new Error('the capture made no tarball');
-    const file = join(place.directory, tarball.name);
     await requireSame(file, tarball);
     log(`sending ${tarball.name} to ${uploaders.map(({ location }) => location).join(', ')}`);
     const delivered = await deliver(sameBytes(file, tarball, until), uploaders);
@@ -62,7 +63,7 @@ async function requireSame(file: string, wanted: Tarball): Promise<void> {
 /** The bytes of a file; fails at its end, before anything is committed, where they are others. */
 async function* sameBytes(file: string, wanted: Tarball, until: AbortSignal): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: CHUNK })) {
+  for await (const chunk of readFrom(await open(file), 0)) {
     until.throwIfAborted();
     hash.update(chunk);
     yield chunk;

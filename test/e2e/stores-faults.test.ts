@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DestinationSpec } from '../../src/capture/workload-spec.ts';
+import { UNBOUNDED } from '../../src/upload/tries.ts';
 import { createUploader, type Upload } from '../../src/upload/uploader.ts';
 import { until } from './support/cluster.ts';
 import { faultyLines, goBetween } from './support/faults.ts';
@@ -58,10 +59,13 @@ describe('faults in mid-upload', { concurrency: false }, () => {
   });
 
   /** An upload of which 10 MiB are sent, what it logs, and a way to say that its time is over. */
-  async function begin(target: DestinationSpec, stem: string) {
+  async function begin(target: DestinationSpec, stem: string, limits: { maxParts?: number } = {}) {
     const log: string[] = [];
     const late = new AbortController();
-    const uploader = createUploader(target, stem, { late: late.signal, log: (line) => log.push(line), stores: 1 });
+    const uploader = createUploader(target, stem, {
+      ...{ ...UNBOUNDED, ...limits, late: late.signal },
+      log: (line) => log.push(line),
+    });
     const upload = await uploader.open();
     await write(upload, 10 * MiB);
     const lateIn = (seconds: number) =>
@@ -72,8 +76,9 @@ describe('faults in mid-upload', { concurrency: false }, () => {
     for (let done = 0; done < bytes; done += MiB) await upload.write(randomBytes(MiB));
   }
   const finish = (upload: Upload): Promise<void> => write(upload, 20 * MiB).then(() => upload.commit());
-  const sizeOf = async (kind: Kind, stem: string): Promise<number> =>
-    (kind === 's3' ? await s3.read('evidence', `${stem}.tar.gz`) : await blob.read('caps', `${stem}.tar.gz`)).length;
+  const read = (kind: Kind, stem: string): Promise<Buffer> =>
+    kind === 's3' ? s3.read('evidence', `${stem}.tar.gz`) : blob.read('caps', `${stem}.tar.gz`);
+  const sizeOf = async (kind: Kind, stem: string): Promise<number> => (await read(kind, stem)).length;
   const nothingOf = async (stem: string): Promise<void> => {
     const there = [...(await s3.names('evidence')), ...(await blob.names('caps'))];
     assert.deepEqual([there.filter((name) => name.startsWith(stem)), await s3.unfinished('evidence')], [[], []]);
@@ -141,6 +146,42 @@ describe('faults in mid-upload', { concurrency: false }, () => {
       await Promise.all([over, finish(upload)]);
       assert.equal(await sizeOf(kind, `storm-${kind}`), 30 * MiB);
       assert.match(log.join('\n'), /attempt 2 failed: HTTP 503/);
+    });
+
+    test(`${kind}: a line that is cut in a part that has grown: the part is sent anew, from its beginning`, async () => {
+      const { upload, log } = await begin(destinations.line[kind], `grown-${kind}`, { maxParts: 3 });
+      await lines.slow(kind, 4000);
+      const large = randomBytes(20 * MiB);
+      const cut = sleep(2000).then(() => lines.cut(kind));
+      const back = cut.then(() => sleep(500)).then(lines.heal);
+      await Promise.all([back, upload.write(large).then(() => upload.commit())]);
+      assert.ok((await read(kind, `grown-${kind}`)).subarray(10 * MiB).equals(large));
+      assert.match(log.join('\n'), /grown-\w+\.tar\.gz: attempt 1 failed: /);
+    });
+
+    test(`${kind}: a storm of 503 while a part that has grown is sent is ridden out; a refusal is told`, async () => {
+      for (const [status, stem] of [
+        [503, `stormy-${kind}`],
+        [403, `refused-${kind}`],
+      ] as const) {
+        const { upload, log } = await begin(destinations.between[kind], stem, { maxParts: 3 });
+        const { state } = between[kind];
+        let refused = 0;
+        const isLarge = ({ headers }: IncomingMessage): boolean => Number(headers['content-length']) === 20 * MiB;
+        state.fate = (message) => (isLarge(message) && (status === 403 || refused++ < 3) ? status : 'passes');
+        const large = randomBytes(20 * MiB);
+        const done = upload.write(large).then(() => upload.commit());
+        if (status === 403) {
+          await assert.rejects(done, /cannot write \S+refused-\w+\.tar\.gz: .*403/);
+          await upload.abort();
+          await nothingOf(stem);
+        } else {
+          await done;
+          assert.ok((await read(kind, stem)).subarray(10 * MiB).equals(large));
+          assert.match(log.join('\n'), /attempt 3 failed: HTTP 503/);
+        }
+        state.fate = () => 'passes';
+      }
     });
 
     test(`${kind}: the answer to the commit is lost: delivered, for the object is there`, async () => {

@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DestinationSpec } from '../../src/capture/workload-spec.ts';
+import { spoolIn } from '../../src/upload/spool.ts';
+import { UNBOUNDED } from '../../src/upload/tries.ts';
 import { createUploader, type Upload } from '../../src/upload/uploader.ts';
 import { until } from './support/cluster.ts';
 import { blobServer, S3_KEYS, s3Server } from './support/stores.ts';
@@ -92,6 +94,23 @@ describe('uploads of several parts', () => {
       }
     });
 
+    test(`${what}: parts that have grown, from files, arrive as they were sent; none is left behind`, async () => {
+      for (const checksums of ['when_supported', 'when_required'] as const) {
+        const stem = `grown-${what}-${checksums}`;
+        const spooled = mkdtempSync(join(directory, 'spool-'));
+        const bounds = { ...UNBOUNDED, maxParts: 6, spool: spoolIn(spooled) };
+        const to = target.kind === 's3' ? { ...target, checksums } : target;
+        const upload = await createUploader(to, stem, bounds).open(5);
+        const sent = await write(upload, 60 * MiB);
+        await upload.commit(Buffer.from('first'));
+        await upload.confirm({ bytes: 60 * MiB + 5, sha256: sent });
+        const got = await read(`${stem}.tar.gz`);
+        assert.deepEqual([got.length, got.toString('latin1', 0, 5)], [60 * MiB + 5, 'first']);
+        assert.equal(createHash('sha256').update(got.subarray(5)).digest('hex'), sent);
+        assert.deepEqual(readdirSync(spooled), []);
+      }
+    });
+
     test(`${what}: an upload that is given up leaves nothing`, async () => {
       const upload = await createUploader(target, `given-up-${what}`).open();
       await write(upload, 20 * MiB);
@@ -115,7 +134,7 @@ describe('uploads of several parts', () => {
 
   test('s3: the metadata of an upload in parts tell its SHA-256, and its bytes and its mark stay', async () => {
     const log: string[] = [];
-    const bounds = { late: new AbortController().signal, log: (line: string) => log.push(line), stores: 1 };
+    const bounds = { ...UNBOUNDED, log: (line: string) => log.push(line) };
     const odd = { ...bucket, prefix: 'a folder/ä+b' };
     const upload = await createUploader(odd, 'described', bounds).open(5);
     const hash = createHash('sha256')

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, rm, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { suite, type TestContext, test } from 'node:test';
 import { execa } from 'execa';
+import type { DestinationSpec } from '../../src/capture/workload-spec.ts';
+import { spoolIn } from '../../src/upload/spool.ts';
+import { UNBOUNDED } from '../../src/upload/tries.ts';
+import { createUploader } from '../../src/upload/uploader.ts';
+import { deliver } from '../../src/workload/deliver.ts';
+import { memoryS3 } from '../unit/support/s3-memory.ts';
 import { type Lab, labProblem, openLab, packetsIn, resultOf, unpack } from './lab.ts';
 
 const STEM = 'lt-lab-20261121101500UTC';
@@ -155,5 +163,31 @@ suite('captures that fail', { skip: labProblem() ?? false, concurrency: 3 }, () 
     );
     assert.match(result.errors.join('\n'), /read-only.*EROFS.*\n.*ENOTDIR/);
     assert.deepEqual(await here.list(good), [`${STEM}.json`, `${STEM}.tar.gz`]);
+  });
+
+  test('a disk without room for a part that has grown: its destination fails, with the reason; the others go on', async (t) => {
+    const here = await lab(t);
+    const full = await here.mount('full', 'size=8m');
+    const store = await memoryS3(() => 'passes');
+    t.after(store.end);
+    const keys = await here.mount('keys', 'size=1m');
+    for (const name of ['s3-access-key-id', 's3-secret-access-key']) await writeFile(join(keys, name), 'x');
+    const bucket: DestinationSpec = {
+      ...{ kind: 's3', bucket: 'b', region: 'r', endpoint: store.url, prefix: '', ca: null },
+      ...{ checksums: 'when_supported', access: { secret: 'test', directory: keys } },
+    };
+    const bounds = { ...UNBOUNDED, maxParts: 2, spool: spoolIn(full) };
+    const uploaders = [bucket, hostPath(here.directory)].map((to) => createUploader(to, STEM, bounds));
+    const pieces = Array.from({ length: 30 }, () => randomBytes(1 << 20));
+    const { deliveries } = await deliver(Readable.from(pieces), uploaders);
+    assert.match(
+      deliveries[0]?.error ?? '',
+      /^cannot write s3:\/\/b\/\S+ by way of the local disk: no space is left on the device \(ENOSPC\): \d+ of 8388608 bytes/,
+    );
+    assert.equal(deliveries[1]?.ok, true);
+    assert.ok(Buffer.concat(pieces).equals(await readFile(join(here.directory, `${STEM}.tar.gz`))));
+    assert.deepEqual([[...store.uploads], await here.list(full)], [[], []]);
+    const { bfree, blocks } = await statfs(full);
+    assert.equal(bfree, blocks, 'its room is free again');
   });
 });

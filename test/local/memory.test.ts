@@ -5,9 +5,10 @@ import { suite, test } from 'node:test';
 import { execa } from 'execa';
 import type { WorkloadSpec } from '../../src/capture/workload-spec.ts';
 import { type Lab, labProblem, openLab } from './lab.ts';
-import { startPod, startSink } from './pod.ts';
+import { sendLong, startPod, startSink } from './pod.ts';
 
 const FLOOD = join(import.meta.dirname, '../../bench/support/flood.ts');
+const GROWN = join(import.meta.dirname, 'grown.ts');
 const MOST_MIB = 150;
 const PACKETS = 140_000;
 
@@ -56,4 +57,36 @@ suite('memory of the program in a pod, with 200 MB of packets', { skip: labProbl
       assert.ok(peakMiB > 20 && peakMiB <= MOST_MIB, `${peakMiB.toFixed(0)} MiB`);
     });
   }
+});
+
+suite('memory of uploads', { skip: labProblem() ?? false }, () => {
+  test('parts that have grown to 160 MiB take no more than small ones, at any pace of the stores', async (t) => {
+    const lab = await openLab();
+    t.after(() => lab.close());
+    const peakOf = async (maxParts: number, pace: number): Promise<number> => {
+      const sink = await startSink(lab, pace);
+      const argv = [GROWN, JSON.stringify([sink.s3, sink.blob]), `${maxParts}`, '400'];
+      const { stdout } = await execa('ip', ['netns', 'exec', lab.namespace, process.execPath, ...argv]).finally(
+        sink.stop,
+      );
+      return Number(stdout);
+    };
+    const small = await peakOf(10_000, 0);
+    for (const pace of [0, 40]) {
+      const grown = await peakOf(20, pace);
+      t.diagnostic(`${grown.toFixed(0)} MiB, and ${small.toFixed(0)} with small parts`);
+      assert.ok(small > 20 && grown <= small + 5, `${grown} MiB, and ${small} with small parts`);
+    }
+  });
+
+  test(`an upload pod, 1 GB to S3: at most ${MOST_MIB} MiB`, async (t) => {
+    const lab = await openLab();
+    t.after(() => lab.close());
+    const sink = await startSink(lab, 0);
+    t.after(sink.stop);
+    const { peakMiB, sent } = await sendLong(lab, sink.s3, 1e9);
+    t.diagnostic(`${peakMiB.toFixed(0)} MiB`);
+    assert.deepEqual([sent.destinations.map(({ ok }) => ok), sent.errors], [[true], []]);
+    assert.ok(peakMiB > 20 && peakMiB <= MOST_MIB, `${peakMiB.toFixed(0)} MiB`);
+  });
 });

@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { decodeUploadResult, PODINFO_UPLOAD, type UploadSpec } from '../../src/capture/upload-spec.ts';
 import {
   type DestinationSpec,
   decodeResult,
@@ -11,9 +12,12 @@ import {
   PODINFO_DIRECTORY,
   PODINFO_SPEC,
   TERMINATION_MESSAGE_PATH,
+  WORKLOAD_VERSION,
   type WorkloadResult,
   type WorkloadSpec,
 } from '../../src/capture/workload-spec.ts';
+import { sha256OfFile } from '../../src/workload/files.ts';
+import { result } from '../unit/support/builders.ts';
 import type { Lab } from './lab.ts';
 
 const BINARY = join(resolve(import.meta.dirname, '../..'), 'dist/kubectl-retina');
@@ -30,43 +34,67 @@ export type Pod = {
   ended(): Promise<{ result: WorkloadResult; peakMiB: number }>;
 };
 
-/** Starts the built program's hidden command in the lab's namespace. */
+/** Starts the built program as a capture's pod does, in the lab's namespace. */
 export async function startPod(lab: Lab, changes: Partial<WorkloadSpec>): Promise<Pod> {
+  const spec = encodeSpec({ ...lab.spec, ...changes });
+  const { child, log, ended, message } = await startProgram(lab, 'workload', { [PODINFO_SPEC]: spec });
+  const capturing = Promise.withResolvers<void>();
+  log.on('line', (line) => {
+    if (line.startsWith('capturing on')) capturing.resolve();
+  });
+  const said: Pod['log'] = [];
+  log.on('line', (line) => said.push({ line, at: performance.now() }));
+  void ended.then(() => capturing.reject(new Error(`the workload ended: ${said.map(({ line }) => line).join('\n')}`)));
+  capturing.promise.catch(() => undefined);
+  return {
+    capturing: capturing.promise,
+    log: said,
+    stop: () => void child.kill('SIGTERM'),
+    ended: async () => {
+      const peakMiB = await ended;
+      return { result: decodeResult(await message()), peakMiB };
+    },
+  };
+}
+
+/** Sends a tarball of any size by the built program, as an upload pod does: a file of holes, which takes no disk. */
+export async function sendLong(lab: Lab, to: DestinationSpec, bytes: number) {
+  const directory = join(lab.directory, 'node');
+  const tarball = { name: 'long.tar.gz', bytes, sha256: '' };
+  await mkdir(directory);
+  await writeFile(join(directory, tarball.name), '');
+  await truncate(join(directory, tarball.name), bytes);
+  tarball.sha256 = (await sha256OfFile(join(directory, tarball.name))).sha256;
+  const spec: UploadSpec = {
+    ...{ version: WORKLOAD_VERSION, place: { path: directory, directory }, destinations: [to] },
+    ...{ timeoutMs: 3_600_000, removeCopy: false, result: result({ tarball }) },
+  };
+  const { ended, message } = await startProgram(lab, 'send-again', { [PODINFO_UPLOAD]: JSON.stringify(spec) });
+  const peakMiB = await ended;
+  return { sent: decodeUploadResult(await message()), peakMiB };
+}
+
+/** Starts a hidden command of the built program; what it is told and what it answers lie where Kubernetes puts them. */
+async function startProgram(lab: Lab, command: string, podinfo: Readonly<Record<string, string>>) {
   const layers = join(lab.directory, 'layers');
   const [etc, dev] = ['etc', 'dev'].map((name) => join(layers, name));
-  const podinfo = join(`${etc}/up`, PODINFO_DIRECTORY.replace('/etc', ''));
-  for (const path of [podinfo, `${etc}/work`, `${dev}/up`, `${dev}/work`]) await mkdir(path, { recursive: true });
-  await writeFile(join(podinfo, PODINFO_SPEC), encodeSpec({ ...lab.spec, ...changes }));
+  const told = join(`${etc}/up`, PODINFO_DIRECTORY.replace('/etc', ''));
+  for (const path of [told, `${etc}/work`, `${dev}/up`, `${dev}/work`]) await mkdir(path, { recursive: true });
+  for (const [name, text] of Object.entries(podinfo)) await writeFile(join(told, name), text);
   // `ip netns exec` gives a mount namespace of its own: nothing of this is seen outside, and it goes with the process.
   const over = (name: string, path: string): string =>
     `mount -t overlay retina-lt -o lowerdir=/${name},upperdir=${path}/up,workdir=${path}/work /${name}`;
-  const script = `${over('etc', `${etc}`)} && ${over('dev', `${dev}`)} && exec ${BINARY} workload`;
+  const script = `${over('etc', `${etc}`)} && ${over('dev', `${dev}`)} && exec ${BINARY} ${command}`;
   const argv = ['netns', 'exec', lab.namespace, 'sh', '-c', script];
   const child = spawn('ip', argv, { stdio: ['ignore', 'inherit', 'pipe'] });
-  const capturing = Promise.withResolvers<void>();
-  const log: Pod['log'] = [];
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    log.push({ line, at: performance.now() });
-    if (line.startsWith('capturing on')) capturing.resolve();
-  });
   let peakMiB = 0;
   const timer = setInterval(() => {
     peakMiB = Math.max(peakMiB, highWater(child.pid));
   }, 20);
-  const closed = once(child, 'close').finally(() => clearInterval(timer));
-  const said = (): string => log.map(({ line }) => line).join('\n');
-  void closed.then(() => capturing.reject(new Error(`the workload ended: ${said()}`)));
-  capturing.promise.catch(() => undefined);
-  return {
-    capturing: capturing.promise,
-    log,
-    stop: () => void child.kill('SIGTERM'),
-    ended: async () => {
-      await closed;
-      const message = join(`${dev}/up`, TERMINATION_MESSAGE_PATH.replace('/dev', ''));
-      return { result: decodeResult(await readFile(message, 'utf8')), peakMiB };
-    },
-  };
+  const ended = once(child, 'close').then(() => peakMiB);
+  void ended.finally(() => clearInterval(timer));
+  const message = () => readFile(join(`${dev}/up`, TERMINATION_MESSAGE_PATH.replace('/dev', '')), 'utf8');
+  return { child, log: createInterface({ input: child.stderr }), ended, message };
 }
 
 /** VmHWM: the kernel keeps the largest value, so that looking now and then misses nothing but the very end. */

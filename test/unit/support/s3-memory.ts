@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { crc32 } from 'node:zlib';
@@ -33,7 +34,11 @@ export async function memoryS3(fate: (operation: Operation) => Fate) {
       if (upload === undefined) return fail(404, 'NoSuchUpload');
       const sum = Buffer.alloc(4);
       sum.writeUInt32BE(crc32(body));
-      if (headers['x-amz-checksum-crc32'] !== sum.toString('base64')) return fail(400, 'BadDigest');
+      const sums = [sum, createHash('md5').update(body).digest()].map((bytes) => bytes.toString('base64'));
+      if (!sums.includes(String(headers['x-amz-checksum-crc32'] ?? headers['content-md5'])))
+        return fail(400, 'BadDigest');
+      if (headers['x-amz-content-sha256'] !== createHash('sha256').update(body).digest('hex'))
+        return fail(400, 'XAmzContentSHA256Mismatch');
       upload.parts.set(Number(query.get('partNumber')), body);
       return { status: 200, headers: { ETag: '"x"', 'x-amz-checksum-crc32': sum.toString('base64') } };
     },

@@ -7,6 +7,7 @@ import { after, suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
+import { UNBOUNDED } from '../../../src/upload/tries.ts';
 import { createUploader } from '../../../src/upload/uploader.ts';
 import { streamBundle, streamGrowing } from '../../../src/workload/bundle.ts';
 import { deliver } from '../../../src/workload/deliver.ts';
@@ -72,45 +73,51 @@ suite('an upload to S3 whose requests fail', () => {
       faults: fc.array(FAULT, { maxLength: 3 }),
       late: fc.option(fc.integer({ min: 0, max: 400 }), { nil: PLENTY, freq: 4 }),
       fails: fc.nat(9).map((odds) => odds === 0),
+      // With two, the second part is a file of up to 20 MiB.
+      maxParts: fc.constantFrom(10_000, 2),
+      checksums: fc.constantFrom('when_supported', 'when_required'),
     });
-    const property = fc.asyncProperty(cases, async ({ bytes, steps, other, faults, late, fails }) => {
-      const store = await memoryS3(fateOf(faults));
-      const packets = POOL.subarray(0, bytes);
-      const entries = [
-        { name: 'x.pcap', content: packets },
-        { name: 'x.txt', content: Buffer.from(other) },
-      ];
-      const target = { bucket: 'b', region: 'r', endpoint: store.url, prefix: '', ca: null } as const;
-      const access = { secret: 'test', directory };
-      const bounds = { late: AbortSignal.timeout(late), log: () => undefined, stores: 1 };
-      const uploader = createUploader({ kind: 's3', ...target, checksums: 'when_supported', access }, 'x', bounds);
-      const contents = Promise.resolve({ entries, now: ENDED });
-      const source = streamGrowing('x.pcap', growing(packets, steps, fails), contents);
-      const { sent, deliveries } = await deliver(source.bytes, [uploader], source.late);
-      await sleep(5);
-      store.end();
-      const object = store.objects.get('x.tar.gz')?.body;
-      // What is under way when the time is over may still arrive: twice kept is better than wrongly told.
-      const inTime = late === PLENTY;
-      const ok = deliveries[0]?.ok ?? false;
-      outcomes[ok ? 'ok' : 'failed'] += 1;
-      assert.equal(sent === null, !ok);
-      if (ok) assert.ok(object, 'what is told to be saved is there');
-      else if (inTime)
-        assert.ok(object === undefined || store.unheard.has('x.tar.gz'), 'what is told to be lost is not there');
-      if (object !== undefined) assertTarball(object, packets);
-      if (ok)
-        assert.deepEqual(sent, {
-          bytes: object?.length,
-          sha256: createHash('sha256')
-            .update(object ?? '')
-            .digest('hex'),
-        });
-      const hindered = faults.some(({ operation, fate }) => /abort|list/.test(operation) && fate === 'refused');
-      if (inTime && !hindered) assert.deepEqual([...store.uploads.keys()], []);
-      const whole = Buffer.concat(await Array.fromAsync(streamBundle(entries, ENDED), (piece) => Buffer.from(piece)));
-      if (object !== undefined) assert.ok(object.equals(whole));
-    });
+    const property = fc.asyncProperty(
+      cases,
+      async ({ bytes, steps, other, faults, late, fails, maxParts, checksums }) => {
+        const store = await memoryS3(fateOf(faults));
+        const packets = POOL.subarray(0, bytes);
+        const entries = [
+          { name: 'x.pcap', content: packets },
+          { name: 'x.txt', content: Buffer.from(other) },
+        ];
+        const target = { bucket: 'b', region: 'r', endpoint: store.url, prefix: '', ca: null } as const;
+        const access = { secret: 'test', directory };
+        const bounds = { ...UNBOUNDED, late: AbortSignal.timeout(late), maxParts };
+        const uploader = createUploader({ kind: 's3', ...target, checksums, access }, 'x', bounds);
+        const contents = Promise.resolve({ entries, now: ENDED });
+        const source = streamGrowing('x.pcap', growing(packets, steps, fails), contents);
+        const { sent, deliveries } = await deliver(source.bytes, [uploader], source.late);
+        await sleep(5);
+        store.end();
+        const object = store.objects.get('x.tar.gz')?.body;
+        // What is under way when the time is over may still arrive: twice kept is better than wrongly told.
+        const inTime = late === PLENTY;
+        const ok = deliveries[0]?.ok ?? false;
+        outcomes[ok ? 'ok' : 'failed'] += 1;
+        assert.equal(sent === null, !ok);
+        if (ok) assert.ok(object, 'what is told to be saved is there');
+        else if (inTime)
+          assert.ok(object === undefined || store.unheard.has('x.tar.gz'), 'what is told to be lost is not there');
+        if (object !== undefined) assertTarball(object, packets);
+        if (ok)
+          assert.deepEqual(sent, {
+            bytes: object?.length,
+            sha256: createHash('sha256')
+              .update(object ?? '')
+              .digest('hex'),
+          });
+        const hindered = faults.some(({ operation, fate }) => /abort|list/.test(operation) && fate === 'refused');
+        if (inTime && !hindered) assert.deepEqual([...store.uploads.keys()], []);
+        const whole = Buffer.concat(await Array.fromAsync(streamBundle(entries, ENDED), (piece) => Buffer.from(piece)));
+        if (object !== undefined) assert.ok(object.equals(whole));
+      },
+    );
     await fc.assert(property, { numRuns: 30, endOnFailure: true });
     assert.ok(outcomes.ok > 3 && outcomes.failed > 3, JSON.stringify(outcomes));
   });

@@ -6,11 +6,12 @@ import { join } from 'node:path';
 import { suite, type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import fc from 'fast-check';
-import { cutIntoParts } from '../../../src/upload/parts.ts';
+import { cutIntoParts, type Part } from '../../../src/upload/parts.ts';
 import { createUploader, type Uploader } from '../../../src/upload/uploader.ts';
 import { streamBundle } from '../../../src/workload/bundle.ts';
 import { deliverEarly } from '../../../src/workload/early.ts';
 import { cutPcap } from '../../../src/workload/pcap.ts';
+import { bytesOf, spool } from '../support/parts.ts';
 
 const MiB = 2 ** 20;
 const ENDED = new Date('2026-11-21T10:16:00Z');
@@ -44,17 +45,17 @@ function store(failing: number | undefined, delay: number): Stored {
   const parts: Buffer[] = [];
   let object: Buffer | undefined;
   let aborted = false;
-  const send = async (part: Buffer, index: number): Promise<void> => {
+  const send = async (part: Part, index: number): Promise<void> => {
     await sleep(delay);
     if (index === failing) throw new Error('the part was refused');
     assert.equal(parts[index], undefined, 'no part is sent twice');
     // What was taken is the sender's again.
-    parts[index] = Buffer.from(part);
+    parts[index] = await bytesOf(part);
   };
   return {
     ...({ kind: 's3', location: 'store', object: () => object, aborted: () => aborted } as const),
     open: async (kept) => {
-      const cut = cutIntoParts({ maxParts: 10_000, kept }, send);
+      const cut = cutIntoParts({ maxParts: 10_000, kept, spool }, send);
       return {
         write: cut.write,
         commit: async (head) => {
