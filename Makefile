@@ -8,7 +8,7 @@ export RETINA_AGENT_IMAGE ?= localhost/kubectl-retina/capture:dev
 
 .PHONY: help demo demo-local test test-unit test-contract test-local test-e2e test-release release build image cluster-up cluster-down \
   lint format bench deps clean deps-local deps-release image-load pcap-filter stores \
-  image-archive image-push verify-release krew-manifest
+  image-archive image-push verify-release release-notes krew-manifest release-tools
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
@@ -34,7 +34,7 @@ test-local: deps-local ## tests with the real tcpdump of this machine (needs roo
 test-e2e: deps ## tests in the real cluster (needs root)
 	@node scripts/test.ts e2e
 
-test-release: deps ## tests of a release: makes it twice, and installs it with Krew if that is in PATH (needs root)
+test-release: deps ## tests of a release: makes it twice, and installs it with Krew (needs root)
 	@node scripts/test.ts release
 
 build: deps-local ## dist/kubectl-retina, the program as one file
@@ -46,14 +46,19 @@ release: deps-local deps-release ## dist/release: archives for six platforms, ch
 image: deps build ## dist/capture-image.tar, the image that captures on the nodes
 	@scripts/image
 
-image-archive: image ## dist/release/…oci.tar, the image as a file that a registry without internet imports
+image-archive: image deps-release ## dist/release/…oci.tar, the image for amd64 and arm64 as a file that registries import
+	@node scripts/build.ts linux-arm64
+	@scripts/image arm64
 	@scripts/image-archive
 
-image-push: ## pushes that file into the registry of package.json's captureImage (needs skopeo)
-	@scripts/image-push
+image-push: ## pushes that file into the registry of IMAGE (default: captureImage of package.json; needs skopeo)
+	@scripts/image-push $(IMAGE)
 
 verify-release: deps-local ## checks what dist/release holds: checksums, papers, versions, Krew's manifest
 	@RELEASE_TAG=$(RELEASE_TAG) node scripts/verify-release.ts
+
+release-notes: ## dist/release-notes.md, the newest section of the changelog
+	@scripts/release-notes
 
 krew-manifest: deps-local ## krew-manifest.yaml, for the version and the platforms of now
 	@node scripts/krew-manifest.ts
@@ -92,6 +97,9 @@ deps-release:
 
 deps-local:
 	@scripts/deps --local
+
+release-tools: deps-release
+	@scripts/step "Krew, a registry (the first time, builds Krew: 2 minutes)" test/release/tools
 
 stores:
 	@scripts/step "storage servers (the first time, builds them: 5 minutes)" test/stores/build

@@ -1,19 +1,32 @@
-// Start-up: the whole process, warm, interleaved with kubectl.
+// Start-up: the whole process, warm, interleaved with kubectl. A client-side dry run also reads nodes and Jobs from the
+// API server; what kubectl takes for one such request is told beside it.
 import { join, resolve } from 'node:path';
 import { median, say, wallTime } from './support/measure.ts';
 
 const ROUNDS = 20;
 const ours = join(resolve(import.meta.dirname, '..'), 'dist/kubectl-retina');
 const kubectl = process.env.KUBECTL ?? 'kubectl';
-const times: Record<'ours' | 'kubectl', number[]> = { ours: [], kubectl: [] };
+const dryRun = ['--name', 'bench', '--node-names', 'node1', '--duration', '1s', '--dry-run=client'];
+const reference = [kubectl, 'version', '--client'];
+const commands: Readonly<Record<string, readonly string[]>> = {
+  'version --client': [ours, 'version', '--client'],
+  'capture create --dry-run=client': [ours, 'capture', 'create', ...dryRun],
+  'kubectl get --raw /api/v1/nodes': [kubectl, 'get', '--raw', '/api/v1/nodes'],
+};
+
+const time = ([program = '', ...args]: readonly string[]) => wallTime(program, args);
+const base: number[] = [];
+const times = Object.entries(commands).map(([name, command]) => ({ name, command, taken: [] as number[] }));
 for (let round = -2; round < ROUNDS; round += 1) {
-  const pair = [await wallTime(ours, ['version', '--client']), await wallTime(kubectl, ['version', '--client'])];
+  const first = await time(reference);
+  const others: number[] = [];
+  for (const { command } of times) others.push(await time(command));
   if (round < 0) continue; // Warm-up.
-  times.ours.push(pair[0] ?? 0);
-  times.kubectl.push(pair[1] ?? 0);
+  base.push(first);
+  times.forEach(({ taken }, index) => void taken.push(others[index] ?? 0));
 }
-const ratios = times.ours.map((time, index) => time / (times.kubectl[index] ?? 1));
-say(
-  `version --client: ${median(times.ours).toFixed(0)} ms; kubectl version --client: ${median(times.kubectl).toFixed(0)} ms; ` +
-    `ratio ${median(ratios).toFixed(2)} (medians of ${ROUNDS} pairs)`,
-);
+say(`kubectl version --client: ${median(base).toFixed(0)} ms (medians of ${ROUNDS} rounds, ratios to it)`);
+for (const { name, taken } of times) {
+  const ratio = median(taken.map((each, index) => each / (base[index] ?? 1)));
+  say(`${name}: ${median(taken).toFixed(0)} ms; ratio ${ratio.toFixed(2)}`);
+}

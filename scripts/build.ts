@@ -6,6 +6,7 @@ import {
   copyFileSync,
   existsSync,
   globSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -47,6 +48,13 @@ async function timed<T>(what: string, action: () => Promise<T> | T, result: (val
   return value;
 }
 
+/** Gives the binary its second name, as a link: it is large. */
+function linkAlias({ output, alias }: Target): void {
+  if (alias === undefined) return;
+  rmSync(join(root, alias), { force: true });
+  linkSync(join(root, output), join(root, alias));
+}
+
 async function build(target: Target): Promise<void> {
   const output = join(root, target.output);
   mkdirSync(dirname(output), { recursive: true });
@@ -55,6 +63,7 @@ async function build(target: Target): Promise<void> {
   const sum = hashInputs(target);
   if (existsSync(output) && existsSync(sumFile) && readFileSync(sumFile, 'utf8') === sum) {
     say(`${target.output} is up to date (${megabytes(output)})`);
+    linkAlias(target);
     return;
   }
   say(`building ${target.output} (${target.name}, Node ${target.nodeVersion})`);
@@ -65,6 +74,7 @@ async function build(target: Target): Promise<void> {
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+  linkAlias(target);
   writeFileSync(sumFile, sum);
 }
 

@@ -1,4 +1,3 @@
-import { randomInt } from 'node:crypto';
 import { CommanderError } from 'commander';
 import { createProgram, type Ended } from './cli.ts';
 import { normalize } from './commands/command-line.ts';
@@ -21,6 +20,12 @@ function signalAbort(): AbortSignal {
   return controller.signal;
 }
 
+/** By the global, not by node:crypto: that would be loaded at each start, which takes as long as all of ours. */
+function newId(): string {
+  const numbers = crypto.getRandomValues(new Uint32Array(5));
+  return Array.from(numbers, (number) => ID_LETTERS[number % ID_LETTERS.length]).join('');
+}
+
 function createDeps(signal: AbortSignal, habits: Habits): Deps {
   const ui = createUi(process, process.env, habits);
   return {
@@ -30,7 +35,7 @@ function createDeps(signal: AbortSignal, habits: Habits): Deps {
     },
     configNames: async (options) => (await import('./kube/config.ts')).configNames(options, process.env),
     now: () => new Date(),
-    newId: () => Array.from({ length: 5 }, () => ID_LETTERS[randomInt(ID_LETTERS.length)]).join(''),
+    newId,
     env: process.env,
     ui,
     signal,

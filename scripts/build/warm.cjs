@@ -2,10 +2,20 @@
 // node --random-seed=1 warm.cjs DIRECTORY ARGUMENT... : runs the program from its chunks in DIRECTORY as loader.cjs does,
 // and leaves V8 code caches beside them. They are made at the end of the run, so they hold what it compiled lazily; a
 // later run starts from the cache of an earlier one and adds to it. The wrapper must be the same as in loader.cjs.
+//
+// Caches tell which functions were compiled further, and lack those that were long unused: that depends on time. So all
+// of it is off while the program runs, and the same program gives the same bytes. It is on where caches are read and
+// made, for they are good for an engine with the same flags only.
 const vm = require('node:vm');
 const fs = require('node:fs');
 const path = require('node:path');
+const v8 = require('node:v8');
 
+const timely = ['sparkplug', 'maglev', 'opt', 'flush-bytecode'];
+const turnOff = () => v8.setFlagsFromString(timely.map((flag) => `--no-${flag}`).join(' '));
+const turnOn = () => v8.setFlagsFromString(timely.map((flag) => `--${flag}`).join(' '));
+
+turnOff();
 const directory = process.argv[2];
 process.argv.splice(1, 2, process.execPath);
 const loaded = new Map();
@@ -21,7 +31,10 @@ function load(name) {
   const source = bytes[0] === 0xef ? bytes.utf8Slice(3) : bytes.latin1Slice();
   const cachedData = fs.existsSync(`${file}.cache`) ? fs.readFileSync(`${file}.cache`) : undefined;
   const wrapped = `(function(exports,require,module,__filename,__dirname){${source}\n})`;
+  turnOn();
   const script = new vm.Script(wrapped, { filename: name, cachedData });
+  turnOff();
+  if (script.cachedDataRejected) throw new Error(`the code cache of ${name} was rejected`);
   scripts.set(file, script);
   script.runInThisContext()(module.exports, requireFrom, module, file, directory);
   return module.exports;
@@ -32,6 +45,7 @@ function requireFrom(id) {
 }
 
 process.on('exit', () => {
+  turnOn();
   for (const [file, script] of scripts) fs.writeFileSync(`${file}.cache`, script.createCachedData());
 });
 

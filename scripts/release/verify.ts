@@ -6,6 +6,7 @@ import { load } from 'js-yaml';
 import { targets } from '../build/targets.ts';
 import { renderKrewManifest } from './krew.ts';
 import { type ArchiveListing, completer, listArchive } from './list.ts';
+import { checkImage, imageArchive } from './verify-image.ts';
 
 /** What a release must be. */
 export interface ReleaseFacts {
@@ -32,10 +33,11 @@ function readSums(file: string): Map<string, string> {
 }
 
 /** Files without a sum, sums without a file, and sums that are wrong. */
-function checkSums(folder: string, listings: readonly ArchiveListing[]): string[] {
+function checkSums(folder: string, listings: readonly ArchiveListing[], { version, tag }: ReleaseFacts): string[] {
   const there = readdirSync(folder);
   const sums = readSums(join(folder, 'checksums.txt'));
-  const images = there.filter((name) => name.endsWith('.oci.tar'));
+  // What is made for a tag goes out with its image; before that, it may be without.
+  const images = [imageArchive(version)].filter((name) => tag !== undefined || there.includes(name));
   const sumOf = (name: string) =>
     images.includes(name) ? readSums(join(folder, `${name}.sha256`)).get(name) : sums.get(name);
   const expected = [...listings.map(({ file }) => file), ...images];
@@ -105,6 +107,27 @@ function checkVersion(target: string, version: string): string[] {
   return told.includes(`v${version}`) ? [] : [`kubectl-retina does not say that it is v${version}: ${told}`];
 }
 
+/** What is wrong with the image's archive, if there is one. `work` holds the archives, unpacked. */
+function checkImageArchive(
+  folder: string,
+  work: string,
+  listings: readonly ArchiveListing[],
+  version: string,
+): string[] {
+  const name = imageArchive(version);
+  const file = join(folder, name);
+  if (!existsSync(file)) return [];
+  const programOf = (platform: string) => {
+    const listing = listings.find(({ os, arch }) => `${os}/${arch}` === platform);
+    return join(work, listing?.file ?? '', listing?.program ?? '');
+  };
+  try {
+    return checkImage(file, join(work, name), { version, programOf }).map((problem) => `${name}: ${problem}`);
+  } catch {
+    return [`${name} is no OCI archive of an image for several platforms`];
+  }
+}
+
 /** Krew's manifest has to be the one that these very archives make. */
 function checkManifest(folder: string, listings: readonly ArchiveListing[], facts: ReleaseFacts): string[] {
   const file = join(folder, 'krew-manifest.yaml');
@@ -135,9 +158,10 @@ export function verifyRelease(folder: string, facts: ReleaseFacts): string[] {
   rmSync(work, { recursive: true, force: true });
   try {
     return [
-      ...checkSums(folder, listings),
+      ...checkSums(folder, listings, facts),
       ...listings.flatMap((listing) => checkArchive(folder, join(work, listing.file), listing, facts)),
       ...(host ? checkVersion(join(work, listArchive(host, facts.version).file), facts.version) : []),
+      ...checkImageArchive(folder, work, listings, facts.version),
       ...checkManifest(folder, listings, facts),
       ...checkTag(facts),
     ];

@@ -3,8 +3,10 @@ import { relative } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
 import { inspect, styleText } from 'node:util';
 import { type Counts, noCounts } from './counts.ts';
+import { type PlatformCheck, renderPlatformChecks, toPlatformCheck } from './platforms.ts';
 
-// A reporter for Node's test runner: one line a test, and the failures in full at the end. Appends the counts to the
+// A reporter for Node's test runner: one line a test, and at the end the failures in full, and a table of what was
+// checked of which platform, if tests name some. Appends the counts to the
 // file in TEST_COUNTS as one line of JSON, for scripts/test.ts to add up.
 
 const marks: Readonly<Record<keyof Counts, string>> = {
@@ -53,6 +55,7 @@ interface State {
   /** Whether the open test of that nesting has had tests in it. */
   readonly parents: boolean[];
   readonly failures: string[];
+  readonly platforms: PlatformCheck[];
   file: string | undefined;
 }
 
@@ -67,6 +70,8 @@ function* renderResult(state: State, result: Result): Generator<string> {
   const outcome = outcomeOf(result);
   state.counts[outcome] += 1;
   const name = [...state.path.slice(0, nesting), result.name].join(' › ');
+  const platform = toPlatformCheck(name, outcome);
+  if (platform) state.platforms.push(platform);
   const reason = typeof result.skip === 'string' ? `: ${result.skip}` : '';
   yield `  ${marks[outcome]} ${name}${reason} ${styleText('dim', `(${Math.round(result.details.duration_ms)} ms)`)}\n`;
   const error = errorOf(result);
@@ -78,13 +83,14 @@ function* renderResult(state: State, result: Result): Generator<string> {
 
 // biome-ignore lint/style/noDefaultExport: the form that Node's test runner asks for
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  const state: State = { counts: { ...noCounts }, path: [], parents: [], failures: [], file: undefined };
+  const state: State = { counts: { ...noCounts }, path: [], parents: [], failures: [], platforms: [], file: undefined };
   for await (const event of source) {
     if (event.type === 'test:start') state.path[event.data.nesting] = event.data.name;
     if (event.type === 'test:pass' || event.type === 'test:fail') yield* renderResult(state, event.data);
     if (event.type === 'test:diagnostic' && !summary.test(event.data.message)) yield `  ${event.data.message}\n`;
     if (event.type === 'test:stdout' || event.type === 'test:stderr') yield event.data.message;
   }
+  if (state.platforms.length) yield `\n${renderPlatformChecks(state.platforms)}`;
   if (state.failures.length) yield `\n${state.failures.join('\n')}\n`;
   const file = process.env.TEST_COUNTS;
   if (file) appendFileSync(file, `${JSON.stringify(state.counts)}\n`);

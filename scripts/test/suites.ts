@@ -20,7 +20,13 @@ export const suites: readonly Suite[] = [
   { ...quick, name: 'unit' },
   { ...quick, name: 'contract' },
   { ...quick, name: 'build', prepare: ['build'] },
-  { ...quick, name: 'release', prepare: ['release'], concurrency: 1, timeoutSeconds: 1200 },
+  {
+    ...quick,
+    name: 'release',
+    prepare: ['release', 'image-archive', 'release-tools'],
+    concurrency: 1,
+    timeoutSeconds: 1200,
+  },
   { ...quick, name: 'local', prepare: ['build'], concurrency: 1, timeoutSeconds: 180 },
   {
     name: 'e2e',

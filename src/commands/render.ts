@@ -9,9 +9,9 @@ import type { Cell } from '../deps.ts';
 /** Rows of nodes that a table shows at most; the rest is counted. */
 const MAX_NODES = 20;
 
-/** A number for people, with thousands separators. */
+/** A whole number for people, with thousands separators. By hand: the first use of a locale takes 12 ms. */
 export function count(value: number): string {
-  return value.toLocaleString('en-US');
+  return String(value).replace(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
 /** `1 node`, `2 nodes`. */

@@ -86,15 +86,16 @@ function toProxyError(error: unknown, host: string, proxy: string): ClusterError
   if (refused !== undefined) {
     return new ClusterError(`the proxy ${at} answered ${refused} when asked for ${host}`, { hint, cause: error });
   }
+  const ofProxy = (code: string): string | undefined => CONNECTION[code]?.(at).replace('the API server', 'the proxy');
   if (!isConnectionError(error)) {
-    // The SOCKS library's errors have no code.
-    if (!(error instanceof Error) || !/socks/i.test(error.message)) return undefined;
-    return new ClusterError(`the proxy ${at} failed: ${messageOf(error)}`, { hint, cause: error });
+    // The SOCKS library's errors have no code, but the options of the connection.
+    if (!(error instanceof Error) || !('options' in error || /socks/i.test(error.message))) return undefined;
+    const message = ofProxy(/\bE[A-Z]{4,}\b/.exec(error.message)?.[0] ?? '');
+    return new ClusterError(message ?? `the proxy ${at} failed: ${messageOf(error)}`, { hint, cause: error });
   }
   // Its own connection is the only one that this program makes: the proxy makes the other.
   if (!/^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/.test(error.code ?? '')) return undefined;
-  const message = CONNECTION[error.code ?? '']?.(at).replace('the API server', 'the proxy') ?? messageOf(error);
-  return new ClusterError(message, { hint, cause: error });
+  return new ClusterError(ofProxy(error.code ?? '') ?? messageOf(error), { hint, cause: error });
 }
 
 function otherConnection(host: string, code: string, error: Error): string {

@@ -1,7 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
 import { pipeline, type Readable } from 'node:stream';
-import { createGunzip } from 'node:zlib';
 import type { Connection } from './config.ts';
 import { type Identity, toClusterError, toConnectionError } from './kube-error.ts';
 import { type Traced, trace } from './trace.ts';
@@ -142,6 +141,8 @@ function send(
 /** The body of an answer, uncompressed. */
 function decoded(response: http.IncomingMessage): Readable {
   if (response.headers['content-encoding'] !== 'gzip') return response;
+  // Loaded here: servers compress long answers only, and it takes some milliseconds.
+  const { createGunzip } = process.getBuiltinModule('node:zlib');
   // Its errors, those of the connection among them, reach whoever reads the result.
   return pipeline(response, createGunzip(), () => undefined);
 }

@@ -7,7 +7,8 @@ import { execa } from 'execa';
 import { type Ran, retina } from './support/cli.ts';
 import { kubectl, type NodeName, namespace, SCRIPTS } from './support/cluster.ts';
 import { forget } from './support/leavings.ts';
-import { LOGIN, startRegistry } from './support/registry.ts';
+import { startRegistry } from './support/registry.ts';
+import { LOGIN } from './support/registry-settings.ts';
 
 const NS = 'e2e-image-archive';
 const PORT = 17097;
@@ -15,17 +16,20 @@ const root = resolve(import.meta.dirname, '../..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const onNode = (node: NodeName, ...args: readonly string[]) => ['exec', node, 'ctr', '-n', 'k8s.io', 'images', ...args];
 
+/** For the nodes' processor alone: the one for both is made and tried with the release. */
+const makeArchive = (folder: string) => execa(join(root, 'scripts/image-archive'), [folder, 'amd64']);
+
 /** The image as a file, on its way to nodes that have no internet. */
 describe('make image-archive', () => {
   const work = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
   let archive: string;
   let registry: Awaited<ReturnType<typeof startRegistry>>;
   let clean: () => Promise<void>;
-  const imported = `registry.example/retina-capture:${version}`;
+  const imported = `registry.example/retina-capture:v${version}`;
   const names = ['by-login', 'no-login', 'by-hand'];
 
   before(async () => {
-    await execa(join(root, 'scripts/image-archive'), [work]);
+    await makeArchive(work);
     archive = join(work, readdirSync(work).find((name) => name.endsWith('.oci.tar')) ?? '');
     [registry, clean] = await Promise.all([startRegistry('node1', PORT), namespace(NS)]);
   });
@@ -34,7 +38,7 @@ describe('make image-archive', () => {
     await registry.end();
     await clean();
     for (const [node, image] of [
-      ['node1', `${registry.host}/retina-capture:${version}`],
+      ['node1', `${registry.host}/retina-capture:v${version}`],
       ['node2', imported],
     ] as const)
       await execa(join(SCRIPTS, 'node'), onNode(node, 'rm', image), { reject: false });
@@ -49,16 +53,16 @@ describe('make image-archive', () => {
 
   test('the file has the sum that lies beside it, the version as its tag, and is made the same twice', async () => {
     await execa('sha256sum', ['--check', '--strict', `${archive}.sha256`], { cwd: work });
-    const { stdout } = await execa('skopeo', ['inspect', `oci-archive:${archive}:${version}`]);
+    const { stdout } = await execa('skopeo', ['inspect', `oci-archive:${archive}:v${version}`]);
     assert.equal(JSON.parse(stdout).Architecture, 'amd64');
     const again = join(work, 'again');
-    await execa(join(root, 'scripts/image-archive'), [again]);
+    await makeArchive(again);
     await execa('cmp', [archive, join(again, archive.slice(work.length + 1))]);
   });
 
   test('a private registry imports it, and the kubelet pulls it with --image-pull-secret alone', async () => {
-    await registry.push(archive, `retina-capture:${version}`);
-    const image = ['--image', `${registry.host}/retina-capture:${version}`];
+    await registry.push(archive, `retina-capture:v${version}`);
+    const image = ['--image', `${registry.host}/retina-capture:v${version}`];
     const refused = await capture('no-login', 'node1', ...image);
     assert.equal(refused.code, 1, refused.stderr);
     assert.match(refused.stderr, /node1: can't start: the image can't be pulled/);

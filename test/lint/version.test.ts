@@ -46,7 +46,7 @@ test("Krew's manifest at the top is that of this version and of the six platform
 test('pages name the files and images of this version', () => {
   const pages = projectFiles().filter((file) => /^(README\.md|docs\/[^/]+\.md)$/u.test(file));
   const text = pages.map((page) => readText(page)).join('\n');
-  const named = [...text.matchAll(/(?:kubectl-retina(?:-capture)?_v|retina-capture:)(\d+\.\d+\.\d+)/gu)];
+  const named = [...text.matchAll(/(?:kubectl-retina(?:-capture)?_v|retina-capture:v)(\d+\.\d+\.\d+)/gu)];
   assert.ok(named.length > 0);
   assert.deepEqual(new Set(named.map(([, each]) => each)), new Set([version]));
 });

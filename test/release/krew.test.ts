@@ -1,125 +1,127 @@
 import assert from 'node:assert/strict';
-import {
-  accessSync,
-  constants,
-  createReadStream,
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { execa } from 'execa';
+import { filesBelow, makeIndex, makeUser, serve, serveRelease } from './krew.ts';
 import { archiveOf, folder, readManifest, root } from './release.ts';
 
-// The release, installed by Krew itself. Nothing here fetches Krew, which not every machine can have: the tests are
-// skipped unless `krew`, `validate-krew-manifest` and `kubectl` are in PATH.
+// The release, installed by Krew itself.
 
-function findProgram(name: string): string | undefined {
-  const paths = (process.env.PATH ?? '').split(delimiter).map((directory) => join(directory, name));
-  return paths.find((path) => {
-    try {
-      accessSync(path, constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-const programs = ['krew', 'validate-krew-manifest', 'kubectl'].map((name) => [name, findProgram(name)] as const);
-const missing = programs.filter(([, path]) => !path).map(([name]) => name);
-const skip = missing.length > 0 && `not in PATH: ${missing.join(', ')}`;
 const work = mkdtempSync(join(tmpdir(), 'krew-'));
 after(() => rmSync(work, { recursive: true }));
-
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const { platforms } = readManifest().spec;
-const bin = join(work, 'bin');
-mkdirSync(bin);
-for (const [name, path] of programs) if (path) symlinkSync(path, join(bin, name === 'krew' ? 'kubectl-krew' : name));
+const manifest = join(folder, 'krew-manifest.yaml');
 
-/** Runs kubectl with Krew as a plugin, and what Krew has installed below `krewRoot`. */
-function kubectl(krewRoot: string, args: readonly string[], env: Record<string, string> = {}) {
-  const PATH = [join(krewRoot, 'bin'), bin, '/usr/bin', '/bin'].join(delimiter);
-  return execa('kubectl', args, { env: { PATH, HOME: work, KREW_ROOT: krewRoot, ...env }, extendEnv: false });
+/** What Krew has told that it did, without what it always tells. */
+function told(all: string): string {
+  return all
+    .split('\n')
+    .filter((line) => /plugin: |->/.test(line))
+    .map((line) => line.trim())
+    .join('; ');
 }
 
-/** An index of plugins without any, for Krew takes no other command without one. */
-async function emptyIndex(): Promise<string> {
-  const index = join(work, 'index');
-  if (existsSync(index)) return index;
-  mkdirSync(join(index, 'plugins'), { recursive: true });
-  writeFileSync(join(index, 'plugins/README'), '');
-  const git = (...args: readonly string[]) =>
-    execa('git', ['-c', 'user.name=test', '-c', 'user.email=test@localhost', ...args], { cwd: index });
-  await git('init', '--quiet');
-  await git('add', '.');
-  await git('commit', '--quiet', '--message', 'An index without plugins');
-  return index;
-}
-
-/** Serves the archives of the release on this machine until the test ends; returns the manifest that names them there. */
-async function serveRelease(t: { after(action: () => void): void }): Promise<string> {
-  const server = createServer((request, response) => {
-    createReadStream(join(folder, basename(request.url ?? ''))).pipe(response);
-  });
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  t.after(() => server.close());
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const text = readFileSync(join(folder, 'krew-manifest.yaml'), 'utf8');
-  const manifest = join(work, 'retina.yaml'); // the validator wants the plugin's name
-  writeFileSync(manifest, text.replaceAll(/uri: \S+(?=\/)/g, `uri: ${url}`));
-  return manifest;
-}
-
-test("Krew's own validator accepts the manifest, and installs all six platforms", { skip }, async (t) => {
-  const manifest = await serveRelease(t);
-  const env = { PATH: [bin, '/usr/bin', '/bin'].join(delimiter), HOME: work };
-  const { all } = await execa('validate-krew-manifest', ['-manifest', manifest], {
-    env,
-    extendEnv: false,
-    all: true,
-    preferLocal: false,
-  });
-  t.diagnostic(all.split('\n').slice(-1).join(''));
+test("Krew's own validator accepts the manifest, and installs all six platforms", async (t) => {
+  const user = makeUser(join(work, 'validator'));
+  const file = join(work, 'retina.yaml'); // the validator wants the plugin's name
+  writeFileSync(file, await serveRelease(t));
+  const { all } = await user.run('validate-krew-manifest', '-manifest', file);
+  for (const line of all.split('\n')) t.diagnostic(line);
   assert.match(all, /all 6 spec\.platforms installed fine/);
 });
 
 for (const platform of platforms) {
   const { os, arch } = platform.selector.matchLabels;
-  test(`Krew installs ${os}/${arch} from its archive, and removes all of it`, { skip }, async () => {
-    const krewRoot = join(work, `${os}-${arch}`);
-    const env = { KREW_OS: os, KREW_ARCH: arch };
-    const manifest = join(folder, 'krew-manifest.yaml');
+  test(`${os}/${arch}: Krew installs it from its archive, and removes all of it`, async (t) => {
+    const user = makeUser(join(work, `${os}-${arch}`), { KREW_OS: os, KREW_ARCH: arch });
+    await user.run(
+      'kubectl',
+      'krew',
+      'index',
+      'add',
+      'default',
+      await makeIndex(join(work, `index-${os}-${arch}`), {}),
+    );
+    const before = filesBelow(user.krewRoot);
     const archive = join(folder, archiveOf(platform));
-    await kubectl(krewRoot, ['krew', 'index', 'add', 'default', await emptyIndex()], env);
-    await kubectl(krewRoot, ['krew', 'install', '--manifest', manifest, '--archive', archive], env);
-    const installed = join(krewRoot, 'store/retina', `v${version}`);
-    for (const file of [platform.bin, 'LICENSE']) assert.ok(existsSync(join(installed, file)), file);
-    assert.ok(existsSync(join(krewRoot, 'bin', platform.bin)));
-    if (os === 'linux' && arch === 'amd64') {
-      const { stdout } = await kubectl(krewRoot, ['retina', 'version', '--client']);
-      assert.ok(stdout.includes(`v${version}`), stdout);
-    }
-    await kubectl(krewRoot, ['krew', 'uninstall', 'retina'], env);
-    assert.deepEqual(globSync('**/*retina*', { cwd: krewRoot }), []);
+    const { all } = await user.run('kubectl', 'krew', 'install', '--manifest', manifest, '--archive', archive);
+    t.diagnostic(told(all));
+    const installed = join(user.krewRoot, 'store/retina', `v${version}`);
+    assert.deepEqual(readdirSync(installed).sort(), platform.files.map(({ from }) => from).sort());
+    assert.ok(existsSync(join(user.krewRoot, 'bin', platform.bin)));
+    await user.run('kubectl', 'krew', 'uninstall', 'retina');
+    assert.deepEqual(filesBelow(user.krewRoot), before);
   });
 }
 
-test('Krew refuses an archive that is not the one that the manifest names', { skip }, async () => {
+test('linux/amd64: from an index: installed, upgraded, run through kubectl, completed, uninstalled; nothing stays', async (t) => {
+  const user = makeUser(join(work, 'user'));
+  const release = await serveRelease(t);
+  const index = await makeIndex(join(work, 'index'), {
+    retina: release.replace(`version: v${version}`, 'version: v0.0.1'),
+  });
+  await user.run('kubectl', 'krew', 'index', 'add', 'default', index);
+  const before = filesBelow(join(work, 'user'));
+  const krew = async (...args: readonly string[]) => {
+    const { all } = await user.run('kubectl', 'krew', ...args);
+    t.diagnostic(`krew ${args.join(' ')}: ${told(all)}`);
+    return all;
+  };
+  await krew('install', 'retina');
+  const store = join(user.krewRoot, 'store/retina');
+  assert.deepEqual(readdirSync(store), ['v0.0.1']);
+  await makeIndex(index, { retina: release });
+  await krew('upgrade', 'retina');
+  assert.deepEqual(readdirSync(store), [`v${version}`]);
+
+  const cluster = await serve(t, (request, response) => {
+    const kind = request.url?.includes('/jobs') ? 'JobList' : 'PodList';
+    const body = { kind, apiVersion: kind === 'JobList' ? 'batch/v1' : 'v1', metadata: {}, items: [] };
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(body));
+  });
+  const kubeconfig = join(work, 'kubeconfig');
+  writeFileSync(kubeconfig, renderKubeconfig(cluster));
+  const list = await user.run('kubectl', 'retina', 'capture', 'list', '-n', 'shop', '--kubeconfig', kubeconfig);
+  assert.match(list.all, /no captures/i);
+  const versions = await user.run('kubectl', 'retina', 'version', '--client');
+  assert.ok(versions.stdout.includes(`v${version}`), versions.stdout);
+
+  // Krew links the program alone.
+  const completer = 'kubectl_complete-retina';
+  symlinkSync(join(store, `v${version}`, completer), join(user.own, completer));
+  const completed = await user.run('kubectl', '__complete', 'retina', 'capture', 'cre');
+  assert.match(completed.stdout, /^create\b/m);
+  rmSync(join(user.own, completer));
+
+  await krew('uninstall', 'retina');
+  // What kubectl leaves in a home is kubectl's, and the index has grown by a commit.
+  const theirs = /^(\.kube(\/|$)|krew\/index\/)/u;
+  assert.deepEqual(
+    filesBelow(join(work, 'user')).filter((file) => !theirs.test(file)),
+    before.filter((file) => !theirs.test(file)),
+  );
+});
+
+/** A kubeconfig of a cluster that answers on `server`, without TLS. */
+function renderKubeconfig(server: string): string {
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'test',
+    clusters: [{ name: 'test', cluster: { server, 'insecure-skip-tls-verify': true } }],
+    users: [{ name: 'test', user: {} }],
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'test' } }],
+  });
+}
+
+test('Krew refuses an archive that is not the one that the manifest names', async () => {
   const [first, second] = platforms;
   assert.ok(first && second);
   const { os, arch } = first.selector.matchLabels;
-  const args = ['--manifest', join(folder, 'krew-manifest.yaml'), '--archive', join(folder, archiveOf(second))];
-  const refused = kubectl(join(work, 'wrong'), ['krew', 'install', ...args], { KREW_OS: os, KREW_ARCH: arch });
+  const user = makeUser(join(work, 'wrong'), { KREW_OS: os, KREW_ARCH: arch });
+  const archive = join(folder, archiveOf(second));
+  const refused = user.run('kubectl', 'krew', 'install', '--manifest', manifest, '--archive', archive);
   await assert.rejects(refused, /checksum does not match/);
 });

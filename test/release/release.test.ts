@@ -6,6 +6,7 @@ import { after, test } from 'node:test';
 import { targets } from '../../scripts/build/targets.ts';
 import { checkBinary, howChecked } from '../../scripts/release/check.ts';
 import { checkMachO } from '../../scripts/release/formats.ts';
+import { imageArchive } from '../../scripts/release/verify-image.ts';
 import { projectFiles } from '../lint/project.ts';
 import { archiveOf, folder, readManifest, root, unpack } from './release.ts';
 
@@ -30,7 +31,9 @@ test('the checksums are those of the archives, and no file is without', () => {
   execFileSync('sha256sum', ['--check', '--strict', 'checksums.txt'], { cwd: folder });
   const sums = readFileSync(join(folder, 'checksums.txt'), 'utf8').trim().split('\n');
   const named = sums.map((line) => line.split('  ')[1]);
-  assert.deepEqual([...named, 'checksums.txt', 'krew-manifest.yaml'].sort(), readdirSync(folder).sort());
+  const image = imageArchive(version);
+  const others = ['checksums.txt', 'krew-manifest.yaml', image, `${image}.sha256`];
+  assert.deepEqual([...named, ...others].sort(), readdirSync(folder).sort());
   const inManifest = platforms.map((platform) => `${platform.sha256}  ${archiveOf(platform)}`);
   assert.deepEqual(inManifest.sort(), sums.sort());
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { execa } from 'execa';
+import { imageArchive } from '../../scripts/release/verify-image.ts';
 import { folder, root } from './release.ts';
 
 const work = mkdtempSync(join(tmpdir(), 'verify-'));
@@ -19,7 +20,7 @@ function verify(where: string, tag = '') {
 test('a release that was just made may go out', async () => {
   const { exitCode, stdout, stderr } = await verify(folder);
   assert.equal(exitCode, 0, stderr);
-  assert.match(stdout, new RegExp(`version ${RegExp.escape(version)}, 8 files`));
+  assert.match(stdout, new RegExp(`version ${RegExp.escape(version)}, 10 files`));
 });
 
 test('one with faults may not, and each of them is named', async () => {
@@ -34,8 +35,8 @@ test('one with faults may not, and each of them is named', async () => {
   await execa('mkdir', [papers]);
   await execa('tar', ['-xzf', join(broken, poor), '-C', papers]);
   await execa('tar', ['-czf', join(broken, poor), '-C', papers, 'kubectl-retina', 'LICENSE']);
-  const image = `kubectl-retina-capture_v${version}_linux_amd64.oci.tar`;
-  writeFileSync(join(broken, image), 'an image without its sum');
+  const image = imageArchive(version);
+  writeFileSync(join(broken, image), 'no image');
   writeFileSync(join(broken, 'notes.txt'), 'of no release');
   const { exitCode, stderr } = await verify(broken, 'v99.0.0');
   assert.equal(exitCode, 1);
@@ -47,11 +48,37 @@ test('one with faults may not, and each of them is named', async () => {
     `${poor}: ${wrongSum}`,
     `${poor} holds LICENSE, kubectl-retina`,
     `${image}: ${wrongSum}`,
+    `${image} is no OCI archive of an image for several platforms`,
     'notes.txt belongs to no release',
     'krew-manifest.yaml is not that of these archives',
     `the tag is v99.0.0, package.json has ${version}`,
   ];
   for (const problem of expected) assert.ok(stderr.includes(`✖ ${problem}`), `${problem}\n\n${stderr}`);
+});
+
+test("an image with another program than the release's, or of one platform, may not go out", async () => {
+  const poor = join(work, 'poor');
+  cpSync(folder, poor, { recursive: true });
+  await execa(join(root, 'scripts/image-archive'), [poor, 'amd64']);
+  const papers = mkdtempSync(join(work, 'papers-'));
+  const amd64 = readdirSync(poor).find((name) => name.includes('_linux_amd64.')) ?? assert.fail();
+  await execa('tar', ['-xzf', join(poor, amd64), '-C', papers]);
+  appendFileSync(join(papers, 'kubectl-retina'), 'x');
+  await execa('tar', ['-czf', join(poor, amd64), '-C', papers, ...readdirSync(papers)]);
+  const { exitCode, stderr } = await verify(poor);
+  assert.equal(exitCode, 1);
+  const image = imageArchive(version);
+  for (const problem of ['it is for linux/amd64', 'the program for linux/amd64 is not that of the release'])
+    assert.ok(stderr.includes(`✖ ${image}: ${problem}\n`), stderr);
+});
+
+test('what goes out for a tag has the image', async () => {
+  const poor = join(work, 'without');
+  cpSync(folder, poor, { recursive: true });
+  const image = imageArchive(version);
+  for (const file of [image, `${image}.sha256`]) rmSync(join(poor, file));
+  const { stderr } = await verify(poor, `v${version}`);
+  assert.ok(stderr.includes(`✖ there is no ${image}\n`), stderr);
 });
 
 test('nothing at all is told as such', async () => {

@@ -45,7 +45,7 @@ function run(directory: string): SpawnSyncReturns<string> {
   return spawnSync(inWine, [BINARY, directory], { encoding: 'utf8', timeout: 120_000 });
 }
 
-describe('the workload of a Windows node, under Wine', () => {
+describe('windows/amd64: the workload of a Windows node, under Wine', () => {
   let emulator: ReturnType<typeof buildEmulator>;
   const fresh = (t: TestContext, behaviour: Behaviour = {}) =>
     node(t.name.replace(/\W+/g, '-'), emulator.program, behaviour);

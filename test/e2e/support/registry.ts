@@ -6,10 +6,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import type { NodeName } from './cluster.ts';
 import { until } from './cluster.ts';
-import { CACHE } from './stores.ts';
-
-export const LOGIN = { user: 'puller', password: 'pull-secret' };
-const HTPASSWD = 'puller:$2y$05$kR7vQ2mZ9xL4cT8wB1nYde.PWqMzkNMxlTRNPy5UtatLTqL27RHui';
+import { LOGIN, REGISTRY, writeSettings } from './registry-settings.ts';
 
 /**
  * A registry that gives nothing without a login, on a node's own loopback address: that is where containerd takes
@@ -17,19 +14,9 @@ const HTPASSWD = 'puller:$2y$05$kR7vQ2mZ9xL4cT8wB1nYde.PWqMzkNMxlTRNPy5UtatLTqL2
  */
 export async function startRegistry(node: NodeName, port: number) {
   const data = mkdtempSync(join(tmpdir(), 'retina-registry-'));
-  const [passwords, config] = [join(data, 'htpasswd'), join(data, 'config.yml')];
-  writeFileSync(passwords, `${HTPASSWD}\n`);
-  const settings = {
-    version: '0.1',
-    log: { level: 'error' },
-    storage: { filesystem: { rootdirectory: data } },
-    http: { addr: `127.0.0.1:${port}` },
-    auth: { htpasswd: { realm: 'test', path: passwords } },
-  };
-  writeFileSync(config, JSON.stringify(settings));
+  const config = writeSettings(data, port);
   const onNode = (...command: readonly string[]) => [`--net=/run/netns/retina-${node}`, ...command];
-  const program = join(CACHE, 'bin/docker-registry');
-  const child: ChildProcess = spawn('nsenter', onNode(program, 'serve', config), { stdio: 'ignore' });
+  const child: ChildProcess = spawn('nsenter', onNode(REGISTRY, 'serve', config), { stdio: 'ignore' });
   const host = `localhost:${port}`;
   const answers = async () => {
     const { stdout } = await execa('nsenter', onNode('curl', '-s', `http://${host}/v2/`), { reject: false });
@@ -46,7 +33,7 @@ export async function startRegistry(node: NodeName, port: number) {
       const layout = join(data, 'layout');
       await withAuthor(archive, layout);
       const login = ['--dest-creds', `${LOGIN.user}:${LOGIN.password}`, '--dest-tls-verify=false'];
-      const copy = ['skopeo', 'copy', '--quiet', ...login, `oci:${layout}`, `docker://${host}/${name}`];
+      const copy = ['skopeo', 'copy', '--quiet', '--all', ...login, `oci:${layout}`, `docker://${host}/${name}`];
       await execa('nsenter', onNode(...copy));
     },
     end: async () => {
@@ -56,7 +43,7 @@ export async function startRegistry(node: NodeName, port: number) {
   };
 }
 
-/** Unpacks an OCI archive into a layout whose image differs from it in the author alone. */
+/** Unpacks an OCI archive into a layout whose images differ from it in the author alone. */
 async function withAuthor(archive: string, layout: string): Promise<void> {
   mkdirSync(layout);
   await execa('tar', ['-xf', archive, '-C', layout]);
@@ -68,9 +55,13 @@ async function withAuthor(archive: string, layout: string): Promise<void> {
     writeFileSync(blob(digest), text);
     return { digest, size: Buffer.byteLength(text) };
   };
-  const index = read(join(layout, 'index.json'));
-  const manifest = read(blob(index.manifests[0].digest));
-  Object.assign(manifest.config, keep({ ...read(blob(manifest.config.digest)), author: 'a test' }));
-  Object.assign(index.manifests[0], keep(manifest));
-  writeFileSync(join(layout, 'index.json'), JSON.stringify(index));
+  const withChanged = (manifest: { config: object & { digest: string } }) => {
+    const config = { ...manifest.config, ...keep({ ...read(blob(manifest.config.digest)), author: 'a test' }) };
+    return keep({ ...manifest, config });
+  };
+  const top = read(join(layout, 'index.json'));
+  const index = read(blob(top.manifests[0].digest));
+  for (const image of index.manifests) Object.assign(image, withChanged(read(blob(image.digest))));
+  Object.assign(top.manifests[0], keep(index));
+  writeFileSync(join(layout, 'index.json'), JSON.stringify(top));
 }

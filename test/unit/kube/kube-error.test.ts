@@ -80,6 +80,18 @@ suite('failed connections', () => {
     for (const error of [...others, withCode('ERR_INVALID_ARG_TYPE')])
       assert.equal(toConnectionError(error, SERVER), error);
   });
+
+  test('a SOCKS proxy that refuses is named, though its library gives no code', () => {
+    const error = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:9'), { options: { proxy: {} } });
+    const told = toConnectionError(error, SERVER, 'socks5://127.0.0.1:9');
+    assert.ok(told instanceof ClusterError);
+    assert.equal(told.message, 'the proxy 127.0.0.1:9 refused the connection');
+    const other = Object.assign(new Error('Proxy connection timed out'), { options: { proxy: {} } });
+    assert.match(
+      String(toConnectionError(other, SERVER, 'socks5://127.0.0.1:9')),
+      /the proxy 127\.0\.0\.1:9 failed: Proxy/,
+    );
+  });
 });
 
 suite('refusals of the API server', () => {
