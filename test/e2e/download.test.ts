@@ -18,7 +18,7 @@ import { CLI, retina, retinaOk, start } from './support/cli.ts';
 import { kubectl, namespace, onNode } from './support/cluster.ts';
 import { downloads, ended, filesOf, forget, tarballsOf, untilNoDownloads } from './support/leavings.ts';
 import {
-  cuttable,
+  cuttingProxy,
   killInPod,
   type Planted,
   plant,
@@ -103,14 +103,10 @@ describe('capture download of 200 MB', () => {
   }
 
   test('the connection to the API server breaks in mid-stream: goes on, and the file is whole', async () => {
-    const proxy = await cuttable(await kubectl('config', 'view', '-o', 'jsonpath={.clusters[0].cluster.server}'));
+    const server = await kubectl('config', 'view', '-o', 'jsonpath={.clusters[0].cluster.server}');
+    const proxy = await cuttingProxy(server, { bytes: 2 * SOME, times: 3 });
     const output = folder();
-    const fetching = start(fetchBig(output, ...proxy.flags));
-    for (const part of [SOME, 3 * SOME, 5 * SOME]) {
-      await untilSize(bigIn(output, '.part'), part);
-      proxy.cut();
-    }
-    const ran = await ended(fetching);
+    const ran = await ended(start(fetchBig(output, ...proxy.flags)));
     proxy.close();
     assert.equal(ran.code, 0, ran.stderr);
     assert.equal(ran.stderr.match(/the stream was cut/g)?.length, 3, ran.stderr);

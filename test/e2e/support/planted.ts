@@ -102,12 +102,22 @@ async function killIn(namespace: string, selector: string, words: readonly strin
   for (const pid of pids) process.kill(pid, 'SIGKILL');
 }
 
-/** A proxy to the API server whose connections can all be cut at once; new ones are taken. */
-export async function cuttable(server: string): Promise<{ flags: string[]; cut(): void; close(): void }> {
+/** A proxy to the API server that cuts all its connections each time so many bytes have come through; new ones are taken. */
+export async function cuttingProxy(
+  server: string,
+  { bytes, times }: { bytes: number; times: number },
+): Promise<{ flags: string[]; close(): void }> {
   const { hostname, port } = new URL(server);
   const open = new Set<Socket>();
+  let [passed, left] = [0, times];
+  const count = (chunk: Buffer): void => {
+    passed += chunk.length;
+    if (passed < bytes || left === 0) return;
+    [passed, left] = [0, left - 1];
+    for (const socket of open) socket.resetAndDestroy();
+  };
   const proxy = createServer((client) => {
-    const upstream = dial(Number(port), hostname);
+    const upstream = dial(Number(port), hostname).on('data', count);
     for (const [from, to] of [[client, upstream] as const, [upstream, client] as const]) {
       open.add(from);
       from.on('error', () => undefined).on('close', () => to.destroy() && open.delete(from));
@@ -118,7 +128,6 @@ export async function cuttable(server: string): Promise<{ flags: string[]; cut()
   const address = proxy.address() as { port: number };
   return {
     flags: ['--server', `https://127.0.0.1:${address.port}`, '--tls-server-name', 'kubernetes'],
-    cut: () => open.forEach((socket) => void socket.resetAndDestroy()),
     close: () => proxy.close(),
   };
 }
