@@ -11,10 +11,10 @@ export interface PlatformCheck {
 
 const order = ['linux/amd64', 'linux/arm64', 'darwin/amd64', 'darwin/arm64', 'windows/amd64', 'windows/arm64'];
 
-/** A test's platform and check, if its name is `<platform>: <check>`; undefined if it is another. */
+/** A test's platform and check, if its name is `<platform>: <check>`, in a group or not; undefined if it is another. */
 export function toPlatformCheck(name: string, outcome: string): PlatformCheck | undefined {
   const [, os = '', arch = '', check = ''] =
-    /^(linux|darwin|windows|win)[-/](x64|amd64|arm64): (.+)$/u.exec(name) ?? [];
+    /(?:^|› )(linux|darwin|windows|win)[-/](x64|amd64|arm64): (.+)$/u.exec(name) ?? [];
   if (check === '') return undefined;
   // Node and Kubernetes spell them differently.
   const platform = `${os === 'win' ? 'windows' : os}/${arch === 'x64' ? 'amd64' : arch}`;

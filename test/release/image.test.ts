@@ -173,7 +173,7 @@ describe('make image-push', () => {
     assert.deepEqual(globSync('**/auth.json', { cwd: work }), [], 'a login was left');
   });
 
-  test('fails with a wrong password, without a login, and without an archive', async () => {
+  test('fails with a wrong password and without a login, and pushes nothing then', async () => {
     const name = `${registry.host}/retina/refused`;
     const wrong = await push(name, { ...login, REGISTRY_PASSWORD: 'wrong' });
     assert.notEqual(wrong.exitCode, 0);
