@@ -47,7 +47,8 @@ describe('what the user is told', () => {
     const capture = ['capture', 'create', '-n', NS, '--name', 'losing', '--node-names', 'node2', ...limit];
     await retinaOk([...capture, '--pcap-filter', 'udp port 9']);
     const status = async (): Promise<string> => (await retina(['capture', 'status', 'losing', '-n', NS])).stdout;
-    await until('the capture runs', async () => (await status()).includes('capturing'));
+    const log = (): Promise<string> => kubectl('logs', '-n', NS, '-l', 'capture-name=losing');
+    await until('tcpdump listens', async () => (await log().catch(() => '')).includes('capturing on'));
     const flood =
       'my $s = IO::Socket::INET->new(Proto => "udp", PeerAddr => "10.240.0.12:9"); $s->send("x" x 1400) for 1..500000';
     await execa(join(SCRIPTS, 'node'), ['exec', 'node1', 'perl', '-MIO::Socket::INET', '-e', flood]);
