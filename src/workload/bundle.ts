@@ -1,10 +1,11 @@
 import { open } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { pMapIterable } from 'p-map';
 import { Header, Pax } from 'tar';
 import { MEMBER_BYTES, type Member, memberMaker, storedMember } from './member.ts';
 
 const BLOCK = 512;
+/** As many as Node has threads for it. With one for each of two processors, these wait for the next a third of the time. */
+const COMPRESSED_AT_ONCE = 4;
 
 /** A file of the tarball: on disk, in memory, or made while it is read, of a size that is known. */
 export type BundleEntry = { name: string } & (
@@ -68,7 +69,6 @@ export function streamGrowing(
  * gzip reader takes the result for one file.
  */
 async function* streamMembers(tar: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const concurrency = Math.max(2, Math.min(4, availableParallelism()));
   const make = memberMaker();
   // Used again and again, as what the maker writes into.
   const pieces: Buffer[] = [];
@@ -77,7 +77,10 @@ async function* streamMembers(tar: AsyncIterable<Buffer>): AsyncGenerator<Buffer
     if (piece.length === MEMBER_BYTES) pieces.push(piece);
     return made;
   };
-  const members = pMapIterable(regroup(tar, pieces), member, { concurrency, backpressure: concurrency + 1 });
+  const members = pMapIterable(regroup(tar, pieces), member, {
+    concurrency: COMPRESSED_AT_ONCE,
+    backpressure: COMPRESSED_AT_ONCE + 1,
+  });
   for await (const { bytes, release } of members) {
     yield bytes;
     release();
