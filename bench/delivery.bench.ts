@@ -1,6 +1,6 @@
 // A large capture to a directory, to real servers of S3 and of Azure Blob, beside what the reference does: tcpdump -w, then
-// tar czf, then the upload. `delivery.bench.ts [MEGABYTES [PACE]]`: 10,000 by default, as fast as this machine makes packets
-// or so many megabytes a second. Then members alone, beside pigz -1. Needs root, 4 times the megabytes on the disk, curl,
+// tar czf, then the upload. `delivery.bench.ts [MEGABYTES [PACE [PLACE…]]]`: 10,000 by default, as fast as this machine makes
+// packets or so many megabytes a second, to all places by default. Then members alone, beside pigz -1. Needs root, 4 times the megabytes on the disk, curl,
 // pigz, and `make stores`.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,10 +15,14 @@ import { say, wallTime } from './support/measure.ts';
 import { measureMembers } from './support/members.ts';
 import { blob, directory, inside, KEYS, S3_URL, s3 } from './support/stores.ts';
 
-const [megabytes = 10_000, pace = 0] = process.argv.slice(2).map(Number);
+const [megabytes = 10_000, pace = 0] = process.argv.slice(2, 4).map(Number);
 const PAYLOAD = 1400;
 const packets = Math.round((megabytes * 1e6) / (PAYLOAD + 58));
 const PLACES = { directory, S3: s3, 'Azure Blob': blob };
+const chosen = process.argv.slice(4);
+const places = (['directory', 'S3', 'Azure Blob'] as const).filter(
+  (name) => chosen.length === 0 || chosen.includes(name),
+);
 
 type Row = { name: string; durable: number; result: number; peakMiB: number; lost: number; rate: number };
 
@@ -100,7 +104,7 @@ async function inLab<T>(place: keyof typeof PLACES, run: (lab: Lab, to: Destinat
 
 async function measure(kind: 'random' | 'text'): Promise<void> {
   const rows: Row[] = [];
-  for (const place of ['directory', 'S3', 'Azure Blob'] as const) {
+  for (const place of places) {
     rows.push(await inLab(place, (lab, to) => ours(lab, `kubectl-retina, ${place}`, kind, to)));
     // Azure takes 5,000 MiB in one request at most, and no tool of a shell sends blocks.
     if (place === 'Azure Blob') continue;
@@ -126,5 +130,7 @@ function cell(text: string, index: number): string {
 
 await measureMembers();
 for (const kind of ['random', 'text'] as const) await measure(kind);
-const alone = await inLab('S3', completed);
-say(`the S3 server alone, to make an object of ${megabytes} MB in parts: ${alone.toFixed(1)} s`);
+if (places.includes('S3')) {
+  const alone = await inLab('S3', completed);
+  say(`the S3 server alone, to make an object of ${megabytes} MB in parts: ${alone.toFixed(1)} s`);
+}
