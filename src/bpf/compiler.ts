@@ -79,7 +79,7 @@ type NumberedJob = Omit<Job, 'linkType'> & { linkType: number };
 
 /**
  * One compilation in an instance of its own: libpcap's longjmp is a trap there, after which the instance is of no use.
- * The text of this function runs in the thread, so it may use nothing of this file.
+ * The text of this function runs in the thread, so it may use nothing of this file. What a module exports has no types.
  */
 function compileIn(module: WebAssembly.Module, job: NumberedJob): Compiled {
   const wasm = new WebAssembly.Instance(module, {}).exports as unknown as Exports;

@@ -46,6 +46,7 @@ function ended(exitCode: number): Pod {
   };
 }
 
+/** Of a cluster, only what reads captures: a list of other objects cannot have the types of each kind. */
 function clusterOf(pods: readonly Pod[]): Cluster {
   const lists: Record<string, unknown[]> = { jobs: [theirs], pods: [...pods], events: [] };
   return { namespace: 'shop', list: async (kind: string) => lists[kind] ?? [] } as unknown as Cluster;

@@ -125,6 +125,7 @@ suite('pods of an object', () => {
         reads.push(`get ${kind}`);
         return named(kind, name);
       },
+      // One list for all kinds, which a generic method's type does not let through.
     } as unknown as Pick<Cluster, 'list' | 'get' | 'namespace'>;
   }
 

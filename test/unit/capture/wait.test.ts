@@ -15,6 +15,7 @@ suite('waiting', () => {
       told.set(kind, changed);
       return new Promise<void>((resolve) => until.addEventListener('abort', () => resolve()));
     };
+    // Only what a wait of less than five seconds calls.
     const cluster = { namespace: 'shop', follow } as unknown as Cluster;
     const tell = async (jobs: readonly object[], pods: readonly object[]): Promise<void> => {
       told.get('jobs')?.(jobs);

@@ -5,7 +5,7 @@ import { UsageError } from '../../../src/errors.ts';
 import type { Cluster, Job, Selection } from '../../../src/kube/cluster.ts';
 import { jobOf } from '../support/builders.ts';
 
-/** Of a cluster, only what finds captures; everything else is not called. */
+/** Of a cluster, only what finds captures; everything else is not called, so the type claims more than there is. */
 function clusterOf(namespace: string, jobs: readonly Job[]): Cluster {
   const list = async (kind: string, { namespace: where }: Selection) => {
     if (kind === 'nodes') return [{ metadata: { name: 'node1' } }, { metadata: { name: 'node2' } }];

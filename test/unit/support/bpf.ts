@@ -25,6 +25,7 @@ type Interpreter = {
 /** Whether libpcap's own interpreter lets a packet through a program. */
 export function runner(): (program: Program, packet: Uint8Array) => boolean {
   const module = new WebAssembly.Module(Buffer.from(data.module, 'base64'));
+  // What a module exports has no types.
   const wasm = new WebAssembly.Instance(module, {}).exports as unknown as Interpreter;
   const [programAt, packetAt] = [wasm.alloc(200_000), wasm.alloc(2_000)];
   let loaded: Program;
