@@ -123,7 +123,7 @@ async function* watch<T>(
     lines.close();
     response.destroy();
   };
-  // The error of a connection that breaks is told here, not by the line reader.
+  // The connection tells its error here, and the line reader once more, or just ends.
   response.on('error', (error) => end(messageOf(error)));
   const hung = setTimeout(end, WATCH_SECONDS * 1000 + WATCH_MARGIN, 'the server did not end it in time');
   try {
@@ -131,6 +131,8 @@ async function* watch<T>(
       const event = line === '' ? undefined : parseEvent<T>(line);
       if (event !== undefined) yield event;
     }
+  } catch (error) {
+    if (error !== response.errored) throw error;
   } finally {
     clearTimeout(hung);
     response.destroy();

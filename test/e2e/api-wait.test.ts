@@ -19,7 +19,7 @@ const isWatch = ({ watch }: Asked): boolean => watch;
 const create = (name: string, seconds: number, env: Record<string, string>, ...flags: readonly string[]) => {
   forget(name);
   const args = ['capture', 'create', '-n', NS, '--name', name, '--duration', `${seconds}s`, '--wait', ...flags];
-  return start(args, { env, timeoutSeconds: 120 });
+  return start(args, { env, timeoutSeconds: 180 });
 };
 
 async function front(): Promise<Faults> {
@@ -80,15 +80,16 @@ describe('waiting', { concurrency: true }, () => {
 
   test('the server is away for 30 s: create --wait, status --watch and list --watch tell it, and go on', async () => {
     const { state, env, down, up } = await front();
-    const waiting = create('away', 15, env);
-    await said(waiting, 'node2: capturing');
-    const status = start(['capture', 'status', 'away', '-n', NS, '--watch'], { env, timeoutSeconds: 120 });
-    const list = start(['capture', 'list', 'away', '-n', NS, '--watch'], { env, timeoutSeconds: 120 });
-    await until('all three watch', () => state.seen.filter(isWatch).length >= 9);
+    const waiting = create('away', 600, env);
+    await said(waiting, 'node2: capturing', 90);
+    const status = start(['capture', 'status', 'away', '-n', NS, '--watch'], { env, timeoutSeconds: 180 });
+    const list = start(['capture', 'list', 'away', '-n', NS, '--watch'], { env, timeoutSeconds: 180 });
+    await until('all three watch', () => state.seen.filter(isWatch).length >= 9, 60);
     await sleep(1000);
     down();
     await sleep(30_000);
     await up();
+    await retinaOk(['capture', 'stop', 'away', '-n', NS]);
     const [waited, shown] = await Promise.all([ended(waiting), ended(status)]);
     await assertSaved('away', waited);
     assertTold(waited.stderr, /(2[5-9]|3\d)/);
@@ -105,8 +106,8 @@ describe('waiting', { concurrency: true }, () => {
 
   test('packets to the server vanish for 40 s: it is noticed, told, and the wait goes on', async () => {
     const { env, swallow, unswallow } = await front();
-    const waiting = create('hole', 10, env);
-    await said(waiting, 'node2: capturing');
+    const waiting = create('hole', 20, env);
+    await said(waiting, 'node2: capturing', 90);
     await swallow();
     await sleep(40_000);
     await unswallow();
@@ -154,8 +155,8 @@ describe('waiting', { concurrency: true }, () => {
 describe('the API server itself', () => {
   test('restarts, and is stopped for 30 s, while it is waited for: the outcome is true', async () => {
     const control = (...args: readonly string[]) => execa(join(SCRIPTS, 'control-plane'), args);
-    const waiting = create('restarted', 30, {});
-    await said(waiting, 'node2: capturing', 60);
+    const waiting = create('restarted', 40, {});
+    await said(waiting, 'node2: capturing', 90);
     await control('restart', 'kube-apiserver');
     await sleep(3000);
     await control('stop', 'kube-apiserver');
