@@ -42,6 +42,11 @@ export type Ui = {
   /** A mark and text for how something ended, to stderr. */
   outcome(good: boolean, text: string): void;
   live(): Promise<Live>;
+  /**
+   * What ails the API server, and since when (milliseconds since the epoch); undefined when it is over. Beside what is shown
+   * live on a terminal, else as one line for the beginning and one for the end.
+   */
+  trouble(now: { what: string; since: number } | undefined): void;
 };
 
 /** What `main` hands to commands. Nothing here is touched before a command needs it. */

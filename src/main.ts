@@ -31,7 +31,7 @@ function createDeps(signal: AbortSignal, habits: Habits): Deps {
   return {
     connect: async (options) => {
       const { connect } = await import('./kube/client-node.ts');
-      return connect(options, process.env, { signal, traced: ui.detail });
+      return connect(options, process.env, { signal, traced: ui.detail, troubled: ui.trouble });
     },
     configNames: async (options) => (await import('./kube/config.ts')).configNames(options, process.env),
     now: () => new Date(),

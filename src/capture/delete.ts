@@ -7,6 +7,8 @@ import { captureSelector, LABEL_CAPTURE } from './names.ts';
 const IN_FLIGHT = 32;
 /** Milliseconds between looks at what is still there. */
 const POLL = 200;
+/** Milliseconds beyond its time that a deletion has for its last request. */
+const MARGIN = 5000;
 
 export type Removed = { kind: 'jobs' | 'pods' | 'secrets'; name: string; capture: string };
 
@@ -17,10 +19,14 @@ type Target = { kind: Removed['kind']; object: Job | Pod | Secret };
  * pod that still captures first bundles what it has, and its file stays on the node. Returns what was removed, sorted.
  */
 export async function deleteCaptures(
-  cluster: Cluster,
+  anyTime: Cluster,
   names: readonly string[] | undefined,
   options: { timeoutMs: number; signal: AbortSignal },
 ): Promise<Removed[]> {
+  const deadline = Date.now() + options.timeoutMs;
+  // What is still there is told in time; only a server that does not answer can take longer.
+  const inTime = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs + MARGIN)]);
+  const cluster = anyTime.withSignal(inTime);
   const labels = names === undefined ? captureSelector() : undefined;
   const selectors = labels === undefined ? (names ?? []).map((name) => captureSelector(name)) : [labels];
   const targets = (await Promise.all(selectors.map((selector) => findAll(cluster, selector)))).flat();
@@ -46,11 +52,25 @@ export async function deleteCaptures(
     },
     { concurrency: IN_FLIGHT },
   );
-  if (failures.length > 0) throw new CaptureError(`not everything was deleted: ${failures.join('; ')}`);
-  await untilGone(cluster, selectors, targets, options);
+  if (failures.length > 0) {
+    options.signal.throwIfAborted();
+    throw new CaptureError(`not everything was deleted: ${failures.join('; ')}`, { hint: again(names, cluster) });
+  }
+  await untilGone(cluster, selectors, targets, { ...options, deadline }).catch((error: unknown) => {
+    options.signal.throwIfAborted();
+    if (!(error instanceof ClusterError)) throw error;
+    throw new CaptureError(`deletion was accepted, but whether all is gone is not known: ${error.message}`, {
+      hint: again(names, cluster),
+      cause: error,
+    });
+  });
   return targets
     .map((target) => ({ kind: target.kind, name: target.object.metadata?.name ?? '', capture: captureOf(target) }))
     .sort((a, b) => (nameOfRemoved(a) < nameOfRemoved(b) ? -1 : 1));
+}
+
+function again(names: readonly string[] | undefined, { namespace }: Cluster): string {
+  return `Run it again: kubectl retina capture delete ${names?.join(' ') ?? '--all'} -n ${namespace}`;
 }
 
 async function findAll(cluster: Cluster, labels: string): Promise<Target[]> {
@@ -84,16 +104,15 @@ async function untilGone(
   cluster: Cluster,
   selectors: readonly string[],
   targets: readonly Target[],
-  options: { timeoutMs: number; signal: AbortSignal },
+  options: { timeoutMs: number; deadline: number; signal: AbortSignal },
 ): Promise<void> {
   const uids = new Set(targets.map(({ object }) => object.metadata?.uid));
-  const deadline = Date.now() + options.timeoutMs;
   for (;;) {
     options.signal.throwIfAborted();
     const there = (await Promise.all(selectors.map((selector) => findAll(cluster, selector)))).flat();
     const left = there.filter(({ object }) => uids.has(object.metadata?.uid));
     if (left.length === 0) return;
-    if (Date.now() > deadline) {
+    if (Date.now() > options.deadline) {
       throw new CaptureError(
         `deletion was accepted, but after ${Math.round(options.timeoutMs / 1000)} s these are still there: ${left.map(nameOf).join(', ')}`,
         { hint: 'A pod on a node that does not answer stays until the node is back or removed: kubectl get nodes' },

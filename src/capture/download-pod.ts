@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CaptureError, ClusterError, messageOf } from '../errors.ts';
+import { CaptureError, ClusterError, isUnsure, messageOf } from '../errors.ts';
 import type { Cluster, Job, KubeEvent, Pod } from '../kube/cluster.ts';
 import { buildDownloadJob, type DownloadJob } from './download-job.ts';
 import { startProblem } from './image-problem.ts';
@@ -7,8 +7,8 @@ import { CONTAINER_DOWNLOAD } from './names.ts';
 
 /** Milliseconds until a download pod must run. */
 const START_LIMIT = 90_000;
-/** Milliseconds for its removal. */
-const REMOVE_LIMIT = 20_000;
+/** Milliseconds for its removal: an API server that restarts is waited for. */
+const REMOVE_LIMIT = 60_000;
 
 /** Runs an action beside a download pod on a node; the pod is gone afterwards, whatever happened. */
 export async function withDownloadPod<T>(
@@ -18,9 +18,14 @@ export async function withDownloadPod<T>(
   action: (pod: string) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  // Waited for even on Ctrl-C: only a Job that is known can be removed.
-  const job = await cluster.withSignal(new AbortController().signal).createJob(buildDownloadJob(order));
-  const outcome = await settle(async () => action(await untilRunning(cluster, order, job, signal)));
+  // Its name is this run's alone: one whose creation was not confirmed is removed by it.
+  let job = buildDownloadJob(order);
+  const outcome = await settle(async () => {
+    // Waited for even on Ctrl-C: a Job that comes after its removal would stay.
+    job = await cluster.withSignal(new AbortController().signal).createJob(job);
+    return action(await untilRunning(cluster, order, job, signal));
+  });
+  if (!outcome.ok && job.metadata?.uid === undefined && !isUnsure(outcome.error)) throw outcome.error;
   try {
     await removeWithPods(cluster.withSignal(AbortSignal.timeout(REMOVE_LIMIT)), job);
   } catch (error) {

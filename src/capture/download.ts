@@ -11,6 +11,7 @@ const MAX_IDLE_TRIES = 5;
 const FIRST_PAUSE = 500;
 /** Bytes of answer that a command in the pod may give. */
 const MAX_ANSWER = 16 << 20;
+const KEPT = 'What came is kept: the same command goes on from there.';
 /** Exit codes from here on tell that a command was killed. */
 const KILLED = 128;
 
@@ -35,7 +36,7 @@ export type Place = { cluster: Cluster; pod: string; node: string; signal: Abort
 export class PodLostError extends CaptureError {
   constructor(node: string) {
     super(`the download pod on node ${node} ended before it had sent everything`, {
-      hint: 'What came is kept: the same command goes on from there.',
+      hint: KEPT,
     });
   }
 }
@@ -95,8 +96,7 @@ async function fetchBytes(
     if (outcome.exitCode === 0) await requireWhole(place, file, part);
     idle = part.size() > before ? 0 : idle + 1;
     if (idle >= MAX_IDLE_TRIES) throw brokeOff(place, file, { part, idle, outcome });
-    if (idle > 0)
-      await sleep(FIRST_PAUSE * 2 ** (idle - 1), undefined, { signal: place.signal }).catch(() => undefined);
+    if (idle > 0) await sleep(pauseAfter(idle), undefined, { signal: place.signal }).catch(() => undefined);
     place.signal.throwIfAborted();
     told('resumed');
   }
@@ -115,31 +115,39 @@ async function readOnce(place: Place, file: ExpectedFile, part: PartialFile): Pr
     failure = error;
   });
   const command = nodeFilesCommand.read(file.name, part.size());
-  const outcome = await place.cluster
-    .exec({ ...execTarget(place), command }, sink, place.signal)
-    .catch((error: unknown): ExecOutcome => {
-      const refused = !(error instanceof ClusterError) || error.status === 401 || error.status === 403;
-      if (refused) throw error;
-      return { exitCode: null, stderr: messageOf(error) };
-    });
+  const outcome = await run(place, command, sink);
   await new Promise<void>((resolve) => (sink.destroyed ? resolve() : sink.end(() => resolve())));
   if (failure !== undefined) throw failure;
   return outcome;
 }
 
-function execTarget(place: Place) {
-  return { namespace: place.cluster.namespace, pod: place.pod, container: CONTAINER_DOWNLOAD };
+/** Runs a command in the pod; a connection that could not be made, or broke, is one that told no exit code. */
+async function run({ cluster, pod, signal }: Place, command: readonly string[], sink: Writable): Promise<ExecOutcome> {
+  const target = { namespace: cluster.namespace, pod, container: CONTAINER_DOWNLOAD, command };
+  return await cluster.exec(target, sink, signal).catch((error: unknown): ExecOutcome => {
+    const refused = !(error instanceof ClusterError) || error.status === 401 || error.status === 403;
+    if (refused) throw error;
+    return { exitCode: null, stderr: messageOf(error) };
+  });
 }
 
-/** Fails when the pod no longer runs; a server that does not answer now may do so later. */
+/** Milliseconds before the next try after some that brought nothing. */
+function pauseAfter(idle: number): number {
+  return FIRST_PAUSE * 2 ** (idle - 1);
+}
+
+/** Fails when the pod no longer runs, or cannot be seen: a server that is away is waited for, as long as a request may take. */
 async function requirePod(place: Place): Promise<void> {
   const selection = { namespace: place.cluster.namespace, fields: `metadata.name=${place.pod}` };
   const pods = await place.cluster.list('pods', selection).catch((error: unknown) => {
-    if (error instanceof ClusterError && (error.status === undefined || error.status >= 500)) return undefined;
-    throw error;
+    if (!(error instanceof ClusterError)) throw error;
+    throw new CaptureError(`the download from node ${place.node} broke off: ${error.message}`, {
+      hint: KEPT,
+      cause: error,
+    });
   });
-  const status = pods?.[0]?.status?.containerStatuses?.find(({ name }) => name === CONTAINER_DOWNLOAD);
-  if (pods !== undefined && status?.state?.running === undefined) throw new PodLostError(place.node);
+  const status = pods[0]?.status?.containerStatuses?.find(({ name }) => name === CONTAINER_DOWNLOAD);
+  if (status?.state?.running === undefined) throw new PodLostError(place.node);
 }
 
 /** A reader that came to the end too early has found a file that is shorter than it was. */
@@ -172,12 +180,28 @@ function brokeOff(
   const why = how.outcome.stderr.trim();
   return new CaptureError(
     `the stream of ${file.name} from node ${place.node} broke off ${how.idle} times at byte ${how.part.size()} of ${file.bytes}${why ? `: ${why}` : ''}`,
-    { hint: 'What came is kept: the same command goes on from there.' },
+    { hint: KEPT },
   );
 }
 
-/** Runs a command of the pod and reads what it printed. */
+/** Runs a command of the pod and reads what it printed; again, when the stream was cut. */
 async function ask<T>(place: Place, command: readonly string[], decode: (text: string) => T): Promise<T> {
+  for (let idle = 1; ; idle += 1) {
+    const { outcome, text } = await askOnce(place, command);
+    if (outcome.exitCode === 0) return decoded(place, text, decode);
+    place.signal.throwIfAborted();
+    await requirePod(place);
+    const cut = outcome.exitCode === null || outcome.exitCode >= KILLED;
+    if (!cut || idle === MAX_IDLE_TRIES) {
+      const why = outcome.stderr.trim() || 'the stream was cut';
+      throw new CaptureError(`looking for files on node ${place.node} failed: ${why}`);
+    }
+    await sleep(pauseAfter(idle), undefined, { signal: place.signal }).catch(() => undefined);
+    place.signal.throwIfAborted();
+  }
+}
+
+async function askOnce(place: Place, command: readonly string[]): Promise<{ outcome: ExecOutcome; text: string }> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   const sink = new Writable({
@@ -187,14 +211,13 @@ async function ask<T>(place: Place, command: readonly string[], decode: (text: s
       done();
     },
   });
-  const outcome = await place.cluster.exec({ ...execTarget(place), command }, sink, place.signal);
-  if (outcome.exitCode !== 0) {
-    await requirePod(place);
-    const why = outcome.stderr.trim() || 'the stream was cut';
-    throw new CaptureError(`looking for files on node ${place.node} failed: ${why}`);
-  }
+  const outcome = await run(place, command, sink);
+  return { outcome, text: Buffer.concat(pieces).toString('utf8') };
+}
+
+function decoded<T>(place: Place, text: string, decode: (text: string) => T): T {
   try {
-    return decode(Buffer.concat(pieces).toString('utf8'));
+    return decode(text);
   } catch (cause) {
     throw new CaptureError(`the answer of the download pod on node ${place.node} cannot be read`, {
       hint: 'Is its image one of this program, and not much older? Choose another with --image.',

@@ -39,7 +39,11 @@ export async function runUploads(plan: UploadPlan, cluster: Cluster, signal: Abo
   try {
     if (secret !== undefined) await creating.createSecret(secret);
     const create = async (order: UploadOrder): Promise<void> => {
-      if (!signal.aborted) running.push({ order, job: await creating.createJob(buildUploadJob(order)) });
+      if (signal.aborted) return;
+      const one: Running = { order, job: buildUploadJob(order) };
+      // Before it is created: its name is this run's alone, and it may be there although the answer was lost.
+      running.push(one);
+      one.job = await creating.createJob(one.job);
     };
     await pMap(orders, create, { concurrency: IN_FLIGHT });
     if (secret !== undefined) await own(secret, running, creating);

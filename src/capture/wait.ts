@@ -1,4 +1,4 @@
-import { CaptureError } from '../errors.ts';
+import { CaptureError, ClusterError } from '../errors.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { type HeldUp, watchHeldUp, withHeldUp } from './held-up.ts';
 import { followCapture } from './observe.ts';
@@ -41,6 +41,8 @@ export async function waitForCapture(
       tell(last);
       return last.nodes.every(isFinal);
     });
+  } catch (error) {
+    throw noLongerWatched(error, cluster, name);
   } finally {
     clearTimeout(timer);
     over.abort();
@@ -53,6 +55,16 @@ export async function waitForCapture(
   }
   if (limit.signal.aborted) throw timeoutError(withHeldUp(last, heldUp), options.timeoutMs ?? 0);
   return last;
+}
+
+/** Of a server that no longer answers: the capture does not depend on it. */
+function noLongerWatched(error: unknown, { namespace }: Cluster, name: string): unknown {
+  const away = error instanceof ClusterError && (error.status === undefined || error.status >= 429);
+  if (!away) return error;
+  return new CaptureError(`how capture ${name} ended is not known: ${error.message}`, {
+    hint: `It goes on on its nodes. Once the server answers: kubectl retina capture status ${name} -n ${namespace}`,
+    cause: error,
+  });
 }
 
 /** A Job with a time to live goes while others still run: what its node told stays. */

@@ -109,14 +109,18 @@ function otherConnection(host: string, code: string, error: Error): string {
   return `the connection to the API server ${host} failed: ${words}`;
 }
 
-/** Who asked: what the API server was shown, for the words about a refusal. */
-export type Identity = { certificate?: Buffer | undefined; token?: boolean | undefined };
+/** Who asked: what the API server was shown, for the words about a refusal; and in how many seconds to ask again. */
+export type Identity = {
+  certificate?: Buffer | undefined;
+  token?: boolean | undefined;
+  retryAfter?: number | undefined;
+};
 
 /** The answer of the API server to a request that it did not grant. */
 export function toClusterError(status: number, body: string, identity: Identity = {}): ClusterError {
   const parsed = parseStatus(body);
   const message = (parsed?.message ?? (body.trim().slice(0, 500) || `status ${status}`)).replace(/\s*\n\s*/g, ' ');
-  const base = { status, reason: parsed?.reason };
+  const base = { status, reason: parsed?.reason, retryAfter: identity.retryAfter };
   if (status === 401) return notAuthenticated(base, identity);
   const denied = status === 403 ? FORBIDDEN.exec(message)?.groups : undefined;
   // Newer API servers name the right that is missing by what was to be done: `impersonate-on:user-info:list` pods.
@@ -139,6 +143,7 @@ export function toClusterError(status: number, body: string, identity: Identity 
   if (lost !== undefined) {
     return new ClusterError(`there is no namespace ${lost}`, { ...base, hint: 'There are: kubectl get namespaces' });
   }
+  if (status === 429) return tooManyRequests(base, parsed);
   if (parsed !== undefined) return new ClusterError(message, base);
   return new ClusterError(`the API server answered ${status}: ${message}`, {
     ...base,
@@ -146,7 +151,20 @@ export function toClusterError(status: number, body: string, identity: Identity 
   });
 }
 
-function notAuthenticated(base: { status: number; reason: string | undefined }, identity: Identity): ClusterError {
+/** An eviction's or a quota's 429 has words of its own; those of a server with too much to do help nobody. */
+function tooManyRequests(base: Answered, parsed: V1Status | undefined): ClusterError {
+  const { retryAfter } = base;
+  const asks = retryAfter === undefined ? '' : `, and asks to be left alone for ${Math.ceil(retryAfter)} s`;
+  const what = parsed?.reason === undefined || parsed.reason === 'TooManyRequests' ? '' : `: ${parsed.message}`;
+  return new ClusterError(`the API server has too many requests to answer (429)${asks}${what}`, {
+    ...base,
+    hint: 'Try again later, or ask whoever runs the cluster what keeps its API server busy.',
+  });
+}
+
+type Answered = { status: number; reason: string | undefined; retryAfter: number | undefined };
+
+function notAuthenticated(base: Answered, identity: Identity): ClusterError {
   const { certificate, token } = identity;
   const until = certificate === undefined ? undefined : new X509Certificate(certificate).validToDate;
   if (until !== undefined && until < new Date()) {

@@ -1,6 +1,7 @@
 import { Chalk, type ChalkInstance, supportsColor, supportsColorStderr } from 'chalk';
 import type { Habits, Live, Ui } from '../deps.ts';
 import { printable } from './printable.ts';
+import { createTroubleTeller } from './trouble.ts';
 
 type Streams = { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
 
@@ -21,13 +22,15 @@ export function createUi({ stdout, stderr }: Streams, env: NodeJS.ProcessEnv, ha
     const table = createTable(colour(supportsColor), { room: roomOf(stdout), yielding });
     return (rows) => void stdout.write(`${table(rows)}\n`);
   };
+  const note = (text: string): void => void stderr.write(`${printable(text)}\n`);
+  const teller = createTroubleTeller(note);
   return {
     interactive,
     get verbose() {
       return habits.verbose;
     },
     print: (text) => void stdout.write(`${printable(text)}\n`),
-    note: (text) => void stderr.write(`${printable(text)}\n`),
+    note,
     detail: (text) => void (habits.verbose && stderr.write(`${error().dim(printable(text))}\n`)),
     warn: (text) => void stderr.write(`${error().yellow('warning:')} ${printable(text)}\n`),
     openTable,
@@ -39,10 +42,14 @@ export function createUi({ stdout, stderr }: Streams, env: NodeJS.ProcessEnv, ha
     live: async () => {
       if (!interactive) return createLog(stderr);
       const [{ createSpinner }, { createTable }] = await Promise.all([import('./spinner.ts'), import('./table.ts')]);
-      return createSpinner(stderr, error().level > 0, (rows, yielding = []) =>
-        createTable(error(), { room: roomOf(stderr), yielding })(rows),
-      );
+      const spinner = createSpinner(stderr, error().level > 0, (rows, yielding = []) => {
+        const words = teller.words();
+        const table = createTable(error(), { room: roomOf(stderr), yielding })(rows);
+        return words === undefined ? table : `${table}\n${error().yellow(words)}`;
+      });
+      return teller.beside(spinner);
     },
+    trouble: teller.trouble,
   };
 }
 

@@ -32,7 +32,7 @@ const effects = [
     'read-lacks',
     'read-objects',
   ],
-  ...['snapshot', 'stop', 'storage', 'upload', 'wait'],
+  ...['snapshot', 'stop', 'storage', 'undo', 'upload', 'wait'],
 ].map((name) => `src/capture/${name}.ts`);
 
 /** The first row that names a file holds for it. A file that no row names may import nothing. */
@@ -82,7 +82,7 @@ export const importTable: readonly Row[] = [
   },
   {
     files: ['src/kube/**'],
-    values: ['src/kube/**', 'src/errors.ts', 'npm:js-yaml', ...clientNode, ...data, ...node],
+    values: ['src/kube/**', 'src/errors.ts', 'npm:js-yaml', 'npm:p-retry', ...clientNode, ...data, ...node],
     types: [],
   },
   {

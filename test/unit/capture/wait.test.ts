@@ -3,6 +3,7 @@ import { suite, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitForCapture } from '../../../src/capture/wait.ts';
 import { encodeResult } from '../../../src/capture/workload-spec.ts';
+import { CaptureError, ClusterError } from '../../../src/errors.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
 import { jobOf, podOf, result } from '../support/builders.ts';
 
@@ -37,5 +38,19 @@ suite('waiting', () => {
       capture.nodes.map(({ node, phase }) => `${node} ${phase}`),
       ['node1 completed', 'node2 completed'],
     );
+  });
+
+  test('a server that no longer answers: how it ended is not known, and the capture goes on', async () => {
+    const away = new ClusterError('the API server refused the connection (tried 99 times in 300 s)');
+    const cluster = { namespace: 'shop', follow: () => Promise.reject(away) } as unknown as Cluster;
+    const waiting = waitForCapture(cluster, 'web', {
+      ...{ timeoutMs: null, signal: new AbortController().signal, progress: () => undefined },
+    });
+    await assert.rejects(waiting, (error) => {
+      assert.ok(error instanceof CaptureError);
+      assert.match(error.message, /^how capture web ended is not known: the API server refused the connection/);
+      assert.match(error.hint ?? '', /It goes on on its nodes.*kubectl retina capture status web -n shop/);
+      return true;
+    });
   });
 });
