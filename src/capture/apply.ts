@@ -2,11 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
 import { ClusterError, InterruptedError, messageOf } from '../errors.ts';
 import type { Cluster, Job, Pod, Secret } from '../kube/cluster.ts';
+import { createJobs, present } from './create-jobs.ts';
 import { ANNOTATION_RUN, ANNOTATION_STOP, captureSelector } from './names.ts';
-import type { CapturePlan, PlannedNode } from './plan.ts';
+import type { CapturePlan } from './plan.ts';
 import { STOP_DISCARD } from './workload-spec.ts';
 
-/** Requests in flight while creating: one API server takes no more Jobs a second with a larger number. */
+/** Requests in flight while undoing. */
 const IN_FLIGHT = 32;
 /** Milliseconds for all of an undo. */
 const UNDO_LIMIT = 60_000;
@@ -24,8 +25,8 @@ const POLL = 100;
 export async function applyPlan(plan: CapturePlan, cluster: Cluster, signal: AbortSignal): Promise<readonly Job[]> {
   // A creation that was sent is waited for even on Ctrl-C: only then is it known what there is to undo.
   const creating = cluster.withSignal(new AbortController().signal);
-  const { jobs, refused } = await createAll(plan, creating, signal);
-  if (refused === undefined && !signal.aborted) return jobs;
+  const { made, refused } = await createJobs({ jobs: plan.nodes, secret: plan.secret }, creating, signal);
+  if (refused === undefined && !signal.aborted) return present(made);
   const undone = await undo(plan, cluster.withSignal(AbortSignal.timeout(UNDO_LIMIT)));
   if (refused === undefined) {
     throw new InterruptedError(`interrupted while creating capture ${plan.name}: ${undone.text}`, undone.hint);
@@ -38,42 +39,6 @@ export async function applyPlan(plan: CapturePlan, cluster: Cluster, signal: Abo
   });
 }
 
-type Refused = { what: string; error: unknown };
-
-/** Creates all, up to the first refusal. */
-async function createAll(
-  plan: CapturePlan,
-  cluster: Cluster,
-  signal: AbortSignal,
-): Promise<{ jobs: readonly Job[]; refused: Refused | undefined }> {
-  const { secret } = plan;
-  let refused: Refused | undefined;
-  const attempt = async <T>(what: string, action: () => Promise<T>): Promise<T | undefined> => {
-    if (refused !== undefined || signal.aborted) return undefined;
-    try {
-      return await action();
-    } catch (error) {
-      refused ??= { what, error };
-      return undefined;
-    }
-  };
-  // First: a pod whose Secret is not there yet waits for seconds.
-  if (secret !== undefined) await attempt('the Secret with the credentials', () => cluster.createSecret(secret));
-  const create = ({ node, job }: PlannedNode) => attempt(`the Job for node ${node}`, () => cluster.createJob(job));
-  const jobs = await pMap(plan.nodes, create, { concurrency: IN_FLIGHT });
-  if (secret !== undefined) await attempt('the ownership of the Secret', () => own(secret, jobs, cluster));
-  return { jobs: jobs.filter((job) => job !== undefined), refused };
-}
-
-/** With the last of its Jobs, the cluster removes the Secret, whoever deletes them. */
-function own(secret: Secret, jobs: readonly (Job | undefined)[], cluster: Cluster): Promise<void> {
-  const owners = jobs.map((job) => {
-    const { name = '', uid = '' } = job?.metadata ?? {};
-    return { apiVersion: 'batch/v1', kind: 'Job', name, uid };
-  });
-  return cluster.ownSecret(secret.metadata?.namespace ?? '', secret.metadata?.name ?? '', owners);
-}
-
 type Undone = { text: string; hint: string | undefined };
 
 async function undo(plan: CapturePlan, cluster: Cluster): Promise<Undone> {
@@ -84,11 +49,8 @@ async function undo(plan: CapturePlan, cluster: Cluster): Promise<Undone> {
     const jobs = (await cluster.list('jobs', selection)).filter(
       (job) => job.metadata?.annotations?.[ANNOTATION_RUN] === plan.runId,
     );
-    if (jobs.length === 0) {
-      const removed = await removeSecret(plan.secret, cluster);
-      const text = removed ? 'the Secret created before it removed; nothing is left' : 'nothing was created';
-      return { text, hint: undefined };
-    }
+    // Without a Job there is no Secret either.
+    if (jobs.length === 0) return { text: 'nothing was created', hint: undefined };
     const discarding = discarder(jobs, selection, cluster);
     await discarding.untilEnded();
     await pMap(jobs, (job) => removeJob(job, cluster), { concurrency: IN_FLIGHT });
@@ -171,10 +133,10 @@ async function discard(pod: Pod, cluster: Cluster): Promise<boolean> {
 }
 
 /** By its name, which is this run's alone: it may exist although the answer to its creation was lost. */
-async function removeSecret(secret: Secret | undefined, cluster: Cluster): Promise<boolean> {
-  if (secret === undefined) return false;
+async function removeSecret(secret: Secret | undefined, cluster: Cluster): Promise<void> {
+  if (secret === undefined) return;
   const { namespace = '', name = '' } = secret.metadata ?? {};
-  return cluster.remove('secrets', namespace, name, { propagation: 'Background' });
+  await cluster.remove('secrets', namespace, name, { propagation: 'Background' });
 }
 
 function removeJob(job: Job, cluster: Cluster): Promise<boolean> {
