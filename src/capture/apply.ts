@@ -150,13 +150,13 @@ async function untilGone(
   jobs: readonly Job[],
   selection: Selected,
   cluster: Cluster,
-  meanwhile: () => Promise<unknown>,
+  pods: () => Promise<readonly Pod[]>,
 ): Promise<void> {
   const uids = new Set(jobs.map((job) => job.metadata?.uid));
   for (;;) {
     const left = (await cluster.list('jobs', selection)).filter((job) => uids.has(job.metadata?.uid));
-    if (left.length === 0) return;
-    await meanwhile();
+    // A pod that was made while its Job was deleted goes after it.
+    if ((await pods()).length + left.length === 0) return;
     await sleep(POLL);
   }
 }
