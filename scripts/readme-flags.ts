@@ -16,6 +16,7 @@ const TABLES: Record<string, readonly OptionRow[]> = {
   status: options.statusRows,
   stop: options.stopRows,
   delete: options.deleteRows,
+  prune: options.pruneRows,
   download: options.downloadRows,
   upload: options.uploadRows,
   local: options.localRows,

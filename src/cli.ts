@@ -9,6 +9,7 @@ import {
   downloadRows,
   listRows,
   localRows,
+  pruneRows,
   statusRows,
   stopRows,
   uploadRows,
@@ -111,13 +112,20 @@ function addCaptureCommands(capture: Command, deps: Deps, end: (code: number) =>
     .action(async (names: string[], flags: Flags) =>
       end(await (await import('./commands/upload.ts')).upload(deps, names, flags)),
     );
+  addRemovals(capture, deps, end);
+  leaf(capture, 'local', 'the same capture on this machine, without a cluster', localRows).action(
+    async (flags: Flags) => end(await (await import('./commands/local.ts')).local(deps, flags)),
+  );
+}
+
+function addRemovals(capture: Command, deps: Deps, end: (code: number) => void): void {
   leaf(capture, 'delete', 'remove the Jobs, pods and Secrets of captures; delivered files stay', deleteRows)
     .argument('[names...]', 'the captures')
     .action(async (names: string[], flags: Flags) =>
       end(await (await import('./commands/delete.ts')).deleteCommand(deps, names, flags)),
     );
-  leaf(capture, 'local', 'the same capture on this machine, without a cluster', localRows).action(
-    async (flags: Flags) => end(await (await import('./commands/local.ts')).local(deps, flags)),
+  leaf(capture, 'prune', 'remove what is left in the cluster of captures that ended long ago', pruneRows).action(
+    async (flags: Flags) => end(await (await import('./commands/prune.ts')).prune(deps, flags)),
   );
 }
 

@@ -18,6 +18,10 @@ import { encodeSpec, PODINFO_DIRECTORY, PODINFO_SPEC, PODINFO_STOP, type Workloa
 
 /** Seconds that a capture pod has, when it is deleted, to bundle and deliver what it has; as in the reference. */
 const GRACE_SECONDS = 1800;
+/** Seconds that an ended Job stays, if nothing else was asked for: over a weekend and a few days more, not for ever. */
+const TTL_SECONDS = 7 * 24 * 3600;
+/** Seconds beyond a capture and its uploads in which its pod must have started, bundled and delivered. */
+const MARGIN_SECONDS = 3600;
 export const PODINFO_VOLUME = 'retina';
 
 /** Tolerates what keeps other pods off a node: a node in trouble is one to capture on. */
@@ -53,12 +57,24 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
     },
     spec: {
       backoffLimit: 0,
-      ...(settings.ttlSeconds === undefined ? {} : { ttlSecondsAfterFinished: settings.ttlSeconds }),
+      ...lifetime(spec, settings),
       template: {
         metadata: { labels: { ...labels, ...identityLabel(spec) }, annotations: podAnnotations(spec, run.startedAt) },
         spec: podSpec(spec, settings),
       },
     },
+  };
+}
+
+/**
+ * Whoever creates a Job may be killed at any moment, so the Job ends and goes by itself: also where its pod waits in vain,
+ * for an image or for a Secret that was never created. Only a capture without an end has no limit but its own.
+ */
+function lifetime({ durationMs, uploadTimeoutMs }: WorkloadSpec, { ttlSeconds = TTL_SECONDS }: JobSettings) {
+  const active = durationMs === null ? null : Math.ceil((durationMs + (uploadTimeoutMs ?? 0)) / 1000) + MARGIN_SECONDS;
+  return {
+    ...(ttlSeconds === null ? {} : { ttlSecondsAfterFinished: ttlSeconds }),
+    ...(active === null ? {} : { activeDeadlineSeconds: active }),
   };
 }
 

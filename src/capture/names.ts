@@ -104,6 +104,9 @@ export function captureSelector(capture?: string): string {
   return capture === undefined ? app : `${app},${LABEL_CAPTURE}=${capture}`;
 }
 
+/** Selects all that this program creates: what captures, and what helps to fetch and to send tarballs. */
+export const ALL_SELECTOR = `${LABEL_APP} in (${APP_CAPTURE},${APP_DOWNLOAD},${APP_UPLOAD})`;
+
 /** Whether an object is one of ours by its labels: a capture's or a download's. */
 export function isOurs(object: { metadata?: { labels?: Readonly<Record<string, string>> } }): boolean {
   return object.metadata?.labels?.[LABEL_APP] !== undefined;

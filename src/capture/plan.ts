@@ -15,7 +15,7 @@ import { resolveTargets } from './targets.ts';
 import { pktmonFilter, requirePktmonCan, windowsWarnings } from './windows-checks.ts';
 import { type DestinationSpec, type PktmonFilter, WORKLOAD_VERSION, type WorkloadSpec } from './workload-spec.ts';
 
-/** Seconds that the Jobs stay after their end if nobody waits to remove them; as in the reference. */
+/** Seconds that the Jobs stay after their end where nobody waits to clean up; as in the reference. */
 const CLEANUP_SECONDS = 300;
 /** Bytes of one argument of a program on Linux (MAX_ARG_STRLEN, without its last). */
 const MAX_FILTER = 128 * 1024 - 1;
@@ -81,21 +81,15 @@ function planNode(request: CaptureRequest, namespace: string, target: NodeTarget
   const place = { namespace, node, filter, pktmon, destinations, uploadTimeoutMs, removeCopy, now: run.startedAt };
   const spec = workloadSpec(request, place);
   const [tarball = '', ...elsewhere] = destinations.map((destination) => locationOf(destination, spec.stem));
-  const job = buildJob(spec, request.job, run);
+  const { ttlSeconds = request.cleanup === 'cluster' ? CLEANUP_SECONDS : undefined } = request.job;
   return {
     node,
-    job: request.cleanup === 'cluster' ? endingJob(job) : job,
+    job: buildJob(spec, { ...request.job, ttlSeconds }, run),
     tarball,
     elsewhere,
     filter,
     pods: target.pods,
   };
-}
-
-/** The cluster removes the Job, and with its last owner the Secret. */
-function endingJob(job: Job): Job {
-  const ttlSecondsAfterFinished = job.spec?.ttlSecondsAfterFinished ?? CLEANUP_SECONDS;
-  return job.spec === undefined ? job : { ...job, spec: { ...job.spec, ttlSecondsAfterFinished } };
 }
 
 /** The workload's instructions on one machine: a node, or this one for a local capture. */

@@ -23,7 +23,7 @@ const POLL = 100;
 type Undone = { text: string; hint: string | undefined };
 
 /** What an undo has found out: what may be left, with the reason, and what is gone. */
-type Undoing = { left: Map<string, string>; jobs: number; secret: boolean; spared: Set<string> };
+type Undoing = { left: Map<string, string>; jobs: number; spared: Set<string> };
 
 /**
  * Removes what a run has created, those that it never heard of included, and says in words what is gone, or what may be
@@ -34,7 +34,7 @@ export async function undo(plan: CapturePlan, anyTime: Cluster, unsure: boolean)
   const names = plan.nodes.map(({ job }) => `job/${job.metadata?.name}`);
   const secret = plan.secret === undefined ? [] : [`secret/${plan.secret.metadata?.name}`];
   const left = new Map([...names, ...secret].map((name) => [name, 'it was not looked for']));
-  const undoing: Undoing = { left, jobs: 0, secret: false, spared: new Set() };
+  const undoing: Undoing = { left, jobs: 0, spared: new Set() };
   const late = Date.now() + (unsure ? LATE : 0);
   try {
     // Once more, where an answer is missing: what was asked for may be done after it was looked for.
@@ -62,16 +62,19 @@ async function removeRun(plan: CapturePlan, cluster: Cluster, undoing: Undoing):
   const removed = await pMap(there, async (job) => ((await removeJob(job, cluster, left)) ? [job] : []), {
     concurrency: IN_FLIGHT,
   });
-  // Credentials go even when pods take their time.
-  undoing.secret = (await removeSecret(plan.secret, cluster, left)) || undoing.secret;
+  // Credentials go even when pods take their time. Without a Job there is no Secret either: it comes after the first.
+  const secret = plan.secret;
+  if (there.length > 0) await removeSecret(secret, cluster, left);
+  else if (undoing.jobs === 0) left.delete(`secret/${secret?.metadata?.name}`);
   const going = removed.flat();
   if (going.length > 0) await untilGone(going, selection, cluster, discarding.look);
   for (const job of going) left.delete(nameOf(job));
   undoing.jobs += going.length;
 }
 
-function undoneWords(plan: CapturePlan, { jobs, secret, spared }: Undoing): Undone {
-  const removed = removedWords({ jobs, secret: jobs > 0 ? plan.secret !== undefined : secret });
+function undoneWords(plan: CapturePlan, undoing: Undoing): Undone {
+  const { spared } = undoing;
+  const removed = removedWords(plan, undoing);
   if (removed === undefined) return { text: 'nothing was created', hint: undefined };
   if (spared.size === 0) return { text: `${removed}; nothing is left`, hint: undefined };
   return {
@@ -80,14 +83,15 @@ function undoneWords(plan: CapturePlan, { jobs, secret, spared }: Undoing): Undo
   };
 }
 
-function removedWords({ jobs, secret }: { jobs: number; secret: boolean }): string | undefined {
-  if (jobs === 0) return secret ? 'the Secret created before it removed' : undefined;
-  return `${jobs} Job${jobs === 1 ? '' : 's'}${secret ? ' and the Secret' : ''} created before it removed`;
+function removedWords({ secret }: CapturePlan, { jobs, left }: Undoing): string | undefined {
+  if (jobs === 0) return undefined;
+  const withSecret = secret !== undefined && !left.has(`secret/${secret.metadata?.name}`);
+  return `${jobs} Job${jobs === 1 ? '' : 's'}${withSecret ? ' and the Secret' : ''} created before it removed`;
 }
 
 /** Each object that may be left, why, and the command that removes it. */
 function leftWords(plan: CapturePlan, undoing: Undoing): Undone {
-  const removed = removedWords(undoing);
+  const removed = removedWords(plan, undoing);
   const left = [...undoing.left].sort();
   const lines = left.slice(0, NAMED).map(([name, why]) => `${name}: ${why}`);
   const rest = left.length > NAMED ? [`and ${left.length - NAMED} more`] : [];
@@ -170,13 +174,13 @@ async function discard(pod: Pod, cluster: Cluster): Promise<boolean> {
 }
 
 /** By its name, which is this run's alone: it may exist although the answer to its creation was lost. */
-async function removeSecret(secret: Secret | undefined, cluster: Cluster, left: Map<string, string>): Promise<boolean> {
-  if (secret === undefined) return false;
+async function removeSecret(secret: Secret | undefined, cluster: Cluster, left: Map<string, string>): Promise<void> {
+  if (secret === undefined) return;
   const { namespace = '', name = '' } = secret.metadata ?? {};
-  return orLeft(`secret/${name}`, left, async () => {
-    const removed = await cluster.remove('secrets', namespace, name, { propagation: 'Background' });
+  await orLeft(`secret/${name}`, left, async () => {
+    await cluster.remove('secrets', namespace, name, { propagation: 'Background' });
     left.delete(`secret/${name}`);
-    return removed;
+    return true;
   });
 }
 
@@ -204,13 +208,13 @@ async function untilGone(
   jobs: readonly Job[],
   selection: Selected,
   cluster: Cluster,
-  meanwhile: () => Promise<unknown>,
+  pods: () => Promise<readonly Pod[]>,
 ): Promise<void> {
   const uids = new Set(jobs.map((job) => job.metadata?.uid));
   for (;;) {
     const left = (await cluster.list('jobs', selection)).filter((job) => uids.has(job.metadata?.uid));
-    if (left.length === 0) return;
-    await meanwhile();
+    // A pod that was made while its Job was deleted goes after it.
+    if ((await pods()).length + left.length === 0) return;
     await sleep(POLL);
   }
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
 import { CaptureError, ClusterError, messageOf } from '../errors.ts';
 import type { Cluster, Job, KubeEvent, Pod, Secret } from '../kube/cluster.ts';
+import { createJobs, startGrace } from './create-jobs.ts';
 import { removeWithPods } from './download-pod.ts';
 import { startProblem } from './image-problem.ts';
 import { CONTAINER_UPLOAD, LABEL_UPLOAD_OF } from './names.ts';
@@ -22,7 +23,7 @@ export type UploadOutcome =
   | { order: UploadOrder; result: UploadResult }
   | { order: UploadOrder; problem: CaptureError };
 
-type Running = { order: UploadOrder; job: Job };
+type Running = { order: UploadOrder; job: Job; ownSecret: string | undefined };
 
 /**
  * Runs the uploads of a plan, each in a pod on its node. What was created for them (Jobs, pods, the Secret) is gone
@@ -32,38 +33,29 @@ export async function runUploads(plan: UploadPlan, cluster: Cluster, signal: Abo
   signal.throwIfAborted();
   const { secret, orders } = plan;
   // Waited for even on Ctrl-C: only what is known can be removed.
-  const creating = cluster.withSignal(new AbortController().signal);
+  const grace = startGrace(signal);
   const running: Running[] = [];
   let failure: unknown;
   let outcomes: UploadOutcome[] = [];
   try {
-    if (secret !== undefined) await creating.createSecret(secret);
-    const create = async (order: UploadOrder): Promise<void> => {
-      if (signal.aborted) return;
-      const one: Running = { order, job: buildUploadJob(order) };
-      // Before it is created: its name is this run's alone, and it may be there although the answer was lost.
-      running.push(one);
-      one.job = await creating.createJob(one.job);
-    };
-    await pMap(orders, create, { concurrency: IN_FLIGHT });
-    if (secret !== undefined) await own(secret, running, creating);
+    const jobs = orders.map((order) => ({ node: order.spec.result.node, job: buildUploadJob(order) }));
+    // Their names are this run's alone, and they may be there although the answers were lost.
+    for (const [index, order] of orders.entries()) {
+      const job = jobs[index]?.job;
+      if (job !== undefined) running.push({ order, job, ownSecret: secret?.metadata?.name });
+    }
+    const { made, refused } = await createJobs({ jobs, secret }, cluster.withSignal(grace.signal), { signal, grace });
+    for (const [index, one] of running.entries()) one.job = made[index] ?? one.job;
+    if (refused !== undefined) throw refused.error;
     outcomes = await untilEnded(cluster, running, signal);
   } catch (error) {
     failure = error;
   }
+  grace.end();
   await removeAll({ running, secret }, cluster.withSignal(AbortSignal.timeout(REMOVE_LIMIT)), failure);
   signal.throwIfAborted();
   if (failure !== undefined) throw failure;
   return outcomes;
-}
-
-/** When this program dies, the cluster removes the Secret with the last of the Jobs. */
-function own(secret: Secret, running: readonly Running[], cluster: Cluster): Promise<void> {
-  const owners = running.map(({ job }) => {
-    const { name = '', uid = '' } = job.metadata ?? {};
-    return { apiVersion: 'batch/v1', kind: 'Job', name, uid };
-  });
-  return cluster.ownSecret(secret.metadata?.namespace ?? '', secret.metadata?.name ?? '', owners);
 }
 
 async function removeAll(
@@ -188,7 +180,8 @@ function eventTells(events: readonly KubeEvent[], one: Running): CaptureError | 
   if (/hostPath type check failed/.test(mount))
     return new CaptureError(`there is no directory ${one.order.spec.place.path} on node ${nodeOf(one)} any more`);
   const secret = /secret "([^"]+)" not found/.exec(mount)?.[1];
-  if (secret === undefined) return undefined;
+  // That of this run comes after its first Job: a kubelet that was faster asks again.
+  if (secret === undefined || secret === one.ownSecret) return undefined;
   return new CaptureError(`Secret ${secret}, which has the credentials, is not there any more in ${namespace}`, {
     hint: 'Give the destination with its credentials: --s3-secret, --s3-access-key-id …, --blob-upload or --blob-secret.',
   });

@@ -7,6 +7,7 @@ import {
   downloadRows,
   listRows,
   localRows,
+  pruneRows,
   statusRows,
   stopRows,
   uploadRows,
@@ -14,7 +15,18 @@ import {
 } from './options.ts';
 
 const ALL_ROWS = [
-  ...[createRows, localRows, listRows, statusRows, stopRows, deleteRows, downloadRows, uploadRows, versionRows],
+  ...[
+    createRows,
+    localRows,
+    listRows,
+    statusRows,
+    stopRows,
+    deleteRows,
+    pruneRows,
+    downloadRows,
+    uploadRows,
+    versionRows,
+  ],
 ].flat();
 const SPELLINGS = ALL_ROWS.map((row) => ({
   names: row.flags.replace(/ <.*/, '').split(', '),

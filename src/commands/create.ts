@@ -5,9 +5,8 @@ import { type CapturePlan, planCapture } from '../capture/plan.ts';
 import type { CaptureRequest } from '../capture/request.ts';
 import { readSnapshot } from '../capture/snapshot.ts';
 import type { CaptureSummary } from '../capture/status.ts';
-import { waitForCapture } from '../capture/wait.ts';
 import type { Deps } from '../deps.ts';
-import { CaptureError, ClusterError, InterruptedError, UsageError } from '../errors.ts';
+import { CaptureError, ClusterError, UsageError } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import type { CreateFlags } from './capture-flags.ts';
 import { type Made, type OutputFlags, printMade, printManifests, type Shape, toMode } from './create-output.ts';
@@ -15,8 +14,8 @@ import { checkNodeFilters } from './filter-check.ts';
 import { filterLines } from './filter-lines.ts';
 import { Problems, throwProblems } from './flags.ts';
 import { type Order, readOrders } from './orders.ts';
-import { showProgress } from './progress.ts';
 import { count, failureLines, limitWords, locations, plural, size, totals, uploadStep } from './render.ts';
+import { waitForEnd } from './wait-for-end.ts';
 
 type Flags = CreateFlags & ConnectionOptions & OutputFlags & { filename?: string };
 
@@ -137,27 +136,9 @@ function aim({ nodes }: CapturePlan): string {
 }
 
 async function waitAndReport(deps: Deps, begun: Begun, shape: Shape): Promise<number> {
-  const { cluster, plan, startedAt } = begun;
-  const progress = await showProgress(deps, startedAt);
-  const { signal } = deps;
-  try {
-    const capture = await waitForCapture(cluster, plan.name, {
-      timeoutMs: begun.order.timeoutMs,
-      signal,
-      progress: progress.update,
-    });
-    progress.end();
-    return await report(deps, capture, { elapsedMs: deps.now().getTime() - startedAt.getTime(), shape });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    const rest = `${plan.name} -n ${plan.namespace}`;
-    throw new InterruptedError(
-      `no longer waiting; capture ${plan.name} goes on`,
-      `End it and keep the files: kubectl retina capture stop ${rest}\n  Remove it: kubectl retina capture delete ${rest}`,
-    );
-  } finally {
-    progress.end();
-  }
+  const { cluster, plan, startedAt, order } = begun;
+  const capture = await waitForEnd(deps, { cluster, name: plan.name, startedAt, timeoutMs: order.timeoutMs });
+  return await report(deps, capture, { elapsedMs: deps.now().getTime() - startedAt.getTime(), shape });
 }
 
 async function report(

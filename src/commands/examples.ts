@@ -59,6 +59,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     { what: 'in another namespace', line: 'kubectl retina capture delete slow-api -n shop' },
     { what: 'every capture of the namespace', line: 'kubectl retina capture delete --all' },
   ],
+  'kubectl retina capture prune': [
+    { what: 'what there is to remove, without removing it', line: 'kubectl retina capture prune --dry-run client' },
+    { what: 'a nightly job: all namespaces, a week', line: 'kubectl retina capture prune -A --older-than 7d --yes' },
+    {
+      what: 'whatever runs in a namespace of tests; its files are kept',
+      line: 'kubectl retina capture prune -n shop --older-than 0 --running --yes',
+    },
+  ],
   'kubectl retina capture local': [
     { what: 'ten seconds of this machine', line: 'kubectl retina capture local --duration 10s' },
     {

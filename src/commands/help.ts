@@ -31,6 +31,9 @@ const OTHER_COMMANDS: Readonly<Record<string, string>> = {
   show: 'status',
   rm: 'delete',
   remove: 'delete',
+  clean: 'prune',
+  cleanup: 'prune',
+  gc: 'prune',
   fetch: 'download',
   cp: 'download',
 };

@@ -12,6 +12,8 @@ import {
   timeoutRow,
 } from './run-rows.ts';
 
+export const DEFAULT_OLDER_THAN = '24h';
+
 const verboseRows: readonly OptionRow[] = [
   {
     group: GROUPS.output,
@@ -134,6 +136,32 @@ export const deleteRows: readonly OptionRow[] = [
   nameRow,
   { group: GROUPS.which, flags: '--all', description: 'all captures of the namespace' },
   { ...timeoutRow, default: '2m' },
+  ...sharedRows,
+];
+export const pruneRows: readonly OptionRow[] = [
+  {
+    group: GROUPS.which,
+    flags: '--older-than <duration>',
+    description: 'what ended longer ago than this, such as 30m, 12h, 7d; 0 for all that has ended',
+    default: DEFAULT_OLDER_THAN,
+  },
+  { ...allNamespacesRow, description: 'in all namespaces', default: 'false' },
+  {
+    group: GROUPS.which,
+    flags: '--running',
+    description:
+      'also what still runs and began longer ago than that; captures bundle and deliver what they have first',
+    default: 'false',
+  },
+  { group: GROUPS.run, flags: '-y, --yes', description: 'do not ask', default: 'false' },
+  { ...timeoutRow, default: '2m' },
+  {
+    group: GROUPS.output,
+    flags: '--dry-run <where>',
+    description: 'remove nothing: client prints what would be removed, server asks the server as well',
+    default: 'none',
+    values: ['client', 'server', 'none'],
+  },
   ...sharedRows,
 ];
 export const downloadRows: readonly OptionRow[] = [

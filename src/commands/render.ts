@@ -1,6 +1,7 @@
 import prettyBytes from 'pretty-bytes';
 import { tarballName } from '../capture/names.ts';
 import { locationOf, placeOf } from '../capture/places.ts';
+import type { Removed } from '../capture/remove.ts';
 import type { CaptureSettings } from '../capture/request.ts';
 import { keptOnNode } from '../capture/result-words.ts';
 import type { CaptureSummary, NodeStatus } from '../capture/status.ts';
@@ -180,6 +181,11 @@ export function uploadStep({ name, namespace, nodes }: CaptureSummary): string |
   if (!kept) return undefined;
   const rest = `${name} -n ${namespace}`;
   return `kubectl retina capture upload ${rest}\n  or: kubectl retina capture download ${rest}`;
+}
+
+/** An object that was removed, as kubectl names it: `job.batch/web-node1`. */
+export function objectName({ kind, name }: Pick<Removed, 'kind' | 'name'>): string {
+  return `${{ jobs: 'job.batch', pods: 'pod', secrets: 'secret' }[kind]}/${name}`;
 }
 
 /** How far a capture is: `1/2`. */

@@ -7,7 +7,8 @@ import { captureName } from './name-argument.ts';
 import { showProgress } from './progress.ts';
 import { count, failureLines, location, plural, size, totals } from './render.ts';
 
-const DEFAULT_TIMEOUT = 60_000;
+/** Milliseconds. */
+export const DEFAULT_TIMEOUT = 60_000;
 
 /** `capture stop`: ends a capture on all nodes and keeps its files. Exit code 1 when a node has nothing saved. */
 export async function stop(
@@ -47,12 +48,16 @@ export async function stop(
     ui.note(`Next: kubectl retina capture ${next} ${wanted} -n ${capture.namespace}`);
     return good ? 0 : 1;
   } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new InterruptedError(
-      `no longer waiting for capture ${wanted} to end`,
-      `The nodes that were told to stop do so: kubectl retina capture status ${wanted} -n ${cluster.namespace}`,
-    );
+    throw signal.aborted ? stillStopping(wanted, cluster.namespace) : error;
   } finally {
     progress.end();
   }
+}
+
+/** What is told of a stop that is no longer waited for. */
+export function stillStopping(name: string, namespace: string): InterruptedError {
+  return new InterruptedError(
+    `no longer waiting for capture ${name} to end`,
+    `The nodes that were told to stop do so: kubectl retina capture status ${name} -n ${namespace}`,
+  );
 }

@@ -134,11 +134,12 @@ async function getOne<T>(rest: Rest, path: string, signal: AbortSignal): Promise
 }
 
 async function removeOne(rest: Rest, path: string, options: DeleteOptions, signal: AbortSignal): Promise<boolean> {
-  const { propagation, gracePeriodSeconds, uid } = options;
+  const { propagation, gracePeriodSeconds, uid, dryRun } = options;
   const body = {
     propagationPolicy: propagation,
     ...(gracePeriodSeconds === undefined ? {} : { gracePeriodSeconds }),
     ...(uid === undefined ? {} : { preconditions: { uid } }),
+    ...(dryRun === true ? { dryRun: ['All'] } : {}),
   };
   try {
     await rest.json({ method: 'DELETE', path, body, signal });

@@ -74,6 +74,8 @@ export type DeleteOptions = {
   /** Deletes only this very object, not a later one of the same name. */
   uid?: string | undefined;
   gracePeriodSeconds?: number | undefined;
+  /** The server says whether it would, and does not. */
+  dryRun?: boolean | undefined;
 };
 
 export type ContainerTarget = { namespace: string; pod: string; container: string };

@@ -3,13 +3,14 @@ import type { Habits, Live, Ui } from '../deps.ts';
 import { printable } from './printable.ts';
 import { createTroubleTeller } from './trouble.ts';
 
-type Streams = { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
+type Streams = { stdin: NodeJS.ReadStream; stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
 
 /**
  * The terminal, or the pipes in its place. Colours follow --no-color, then NO_COLOR, then FORCE_COLOR, then each stream.
  * The habits are read when something is said: the command line is not parsed yet when this is made.
  */
-export function createUi({ stdout, stderr }: Streams, env: NodeJS.ProcessEnv, habits: Habits): Ui {
+export function createUi(streams: Streams, env: NodeJS.ProcessEnv, habits: Habits): Ui {
+  const { stdout, stderr } = streams;
   const colour = (detected: typeof supportsColor): ChalkInstance => {
     const none = habits.noColor || (env.NO_COLOR ?? '') !== '' || detected === false;
     return new Chalk({ level: none ? 0 : detected.level });
@@ -50,6 +51,10 @@ export function createUi({ stdout, stderr }: Streams, env: NodeJS.ProcessEnv, ha
       return teller.beside(spinner);
     },
     trouble: teller.trouble,
+    get canAsk() {
+      return interactive && streams.stdin.isTTY === true;
+    },
+    ask: async (question, signal) => (await import('./prompt.ts')).askLine(streams, question, signal),
   };
 }
 

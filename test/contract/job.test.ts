@@ -7,7 +7,7 @@ import { buildJob } from '../../src/capture/job.ts';
 import { captureStem, tarballName } from '../../src/capture/names.ts';
 import { planCapture } from '../../src/capture/plan.ts';
 import type { JobSettings, NodePath } from '../../src/capture/request.ts';
-import { decodeSpec } from '../../src/capture/workload-spec.ts';
+import { decodeSpec, type WorkloadSpec } from '../../src/capture/workload-spec.ts';
 import { request, START, snapshot, spec } from '../unit/support/builders.ts';
 
 const GOLDEN = join(import.meta.dirname, '../golden');
@@ -45,15 +45,25 @@ suite('the Job of a capture', () => {
     assert.deepEqual(both?.limits, { cpu: '1', memory: '1Gi' });
   });
 
-  test('who the pod is, what it may pull and displace, and when its Job is removed: only when asked for', () => {
-    const asked = build({ imagePullSecrets: ['pull'], serviceAccount: 'sa', priorityClass: 'high', ttlSeconds: 60 });
+  test('who the pod is, what it may pull and displace: only when asked for', () => {
+    const asked = build({ imagePullSecrets: ['pull'], serviceAccount: 'sa', priorityClass: 'high' });
     const podSpec = asked.spec?.template?.spec;
     assert.deepEqual(podSpec?.imagePullSecrets, [{ name: 'pull' }]);
     assert.deepEqual([podSpec?.serviceAccountName, podSpec?.priorityClassName], ['sa', 'high']);
     assert.equal(podSpec?.automountServiceAccountToken, false);
-    assert.equal(asked.spec?.ttlSecondsAfterFinished, 60);
     for (const key of ['imagePullSecrets', 'serviceAccountName', 'priorityClassName']) assert.ok(!(key in (pod ?? {})));
-    assert.ok(!('ttlSecondsAfterFinished' in (job.spec ?? {})));
+  });
+
+  test('it goes a week after its end, or when asked for; 0 is never', () => {
+    const ttl = (settings: Partial<JobSettings>) => build(settings).spec?.ttlSecondsAfterFinished;
+    assert.deepEqual([ttl({}), ttl({ ttlSeconds: 60 }), ttl({ ttlSeconds: null })], [604_800, 60, undefined]);
+  });
+
+  test('it ends by itself, an hour after it should have; without a duration it has no such limit', () => {
+    const deadline = (extra: Partial<WorkloadSpec>) =>
+      buildJob(spec(extra), request().job, RUN).spec?.activeDeadlineSeconds;
+    assert.equal(deadline({}), 60 + 600 + 3600);
+    assert.equal(deadline({ durationMs: null }), undefined);
   });
 
   test('the image and its policy are those of the request', () => {

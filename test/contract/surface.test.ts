@@ -13,6 +13,7 @@ const ROWS = {
   'capture status': options.statusRows,
   'capture stop': options.stopRows,
   'capture delete': options.deleteRows,
+  'capture prune': options.pruneRows,
   'capture download': options.downloadRows,
   'capture upload': options.uploadRows,
   'capture local': options.localRows,

@@ -44,6 +44,7 @@ export const surface: readonly SurfaceRow[] = [
   { command: 'capture status', flags: '--name -o --output' },
   { command: 'capture stop', flags: '--name --timeout' },
   { command: 'capture delete', flags: '--name --all --timeout' },
+  { command: 'capture prune', flags: '--older-than -A --all-namespaces --running -y --yes --timeout --dry-run' },
   { command: 'capture download', flags: `--name --all -A -o --output --blob-url ${S3}` },
   {
     command: 'capture upload',
@@ -51,7 +52,7 @@ export const surface: readonly SurfaceRow[] = [
   },
   { command: 'capture local', flags: `${CAPTURE} -o --output` },
   { command: 'version', flags: '--client -o --output' },
-  ...['create', 'list', 'status', 'stop', 'delete', 'download', 'upload'].map((verb) => ({
+  ...['create', 'list', 'status', 'stop', 'delete', 'prune', 'download', 'upload'].map((verb) => ({
     command: `capture ${verb}`,
     flags: CONNECTION,
   })),

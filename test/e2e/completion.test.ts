@@ -69,6 +69,8 @@ const rows: readonly (readonly [string, readonly string[], number?])[] = [
   ['capture create --pod-', ['--pod-selectors', '--pod-names']],
   ['capture --nam', ['--namespace']],
   ['capture create --dry-run s', ['server']],
+  ['capture prune --dry-run ', ['client', 'server', 'none']],
+  ['capture prune --ol', ['--older-than']],
   ['capture create --image-pull-policy=', ['Always', 'IfNotPresent', 'Never']],
   ['capture list -o js', ['json', 'jsonpath=']],
   ['capture create --wait=', ['true', 'false']],

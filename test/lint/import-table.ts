@@ -21,6 +21,7 @@ const data = ['npm:zod', 'npm:zod/**', 'npm:@icholy/duration', 'npm:damerau-leve
 const effects = [
   ...[
     'apply',
+    'create-jobs',
     'delete',
     'download',
     'download-pod',
@@ -29,8 +30,10 @@ const effects = [
     'observe',
     'part-file',
     'part-lock',
+    'prune',
     'read-lacks',
     'read-objects',
+    'remove',
   ],
   ...['snapshot', 'stop', 'storage', 'undo', 'upload', 'wait'],
 ].map((name) => `src/capture/${name}.ts`);

@@ -16,6 +16,9 @@ export function start(args: readonly string[], options: Options = {}) {
     env: { NO_COLOR: '1', ...options.env },
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     timeout: (options.timeoutSeconds ?? 90) * 1000,
+    // What a test sends must not be followed by another signal: undoing may take longer than that.
+    forceKillAfterDelay: false,
+    killSignal: 'SIGKILL',
   });
 }
 

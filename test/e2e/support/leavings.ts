@@ -76,16 +76,20 @@ export async function said(process: Started, text: string, seconds = 30): Promis
 /** How a program ended that was started. */
 export async function ended(process: Started): Promise<Ran> {
   const began = performance.now();
-  const { exitCode, signal, stdout, stderr } = await process;
-  // A signal that comes before the program listens to it ends it like any other: shells tell 130 for both.
-  const code = exitCode ?? (signal === 'SIGINT' ? 130 : -1);
+  const { exitCode, signal, timedOut, stdout, stderr } = await process;
+  // A signal that comes before the program listens to it ends it like any other: shells tell 130 for Ctrl-C.
+  const code = exitCode ?? (signal !== undefined && !timedOut ? 130 : -1);
   return { code, stdout, stderr, seconds: (performance.now() - began) / 1000 };
 }
 
-/** Runs a command and sends it SIGINT after some milliseconds. */
-export async function interrupt(args: readonly string[], milliseconds: number): Promise<Ran> {
+/** Runs a command and sends it a signal after some milliseconds. */
+export async function interrupt(
+  args: readonly string[],
+  milliseconds: number,
+  signal: NodeJS.Signals = 'SIGINT',
+): Promise<Ran> {
   const process = start(args);
   await sleep(milliseconds);
-  process.kill('SIGINT');
+  process.kill(signal);
   return ended(process);
 }
