@@ -16,7 +16,7 @@ import { filterLines } from './filter-lines.ts';
 import { Problems, throwProblems } from './flags.ts';
 import { type Order, readOrders } from './orders.ts';
 import { showProgress } from './progress.ts';
-import { count, failureLines, limitWords, locations, plural, size, totals, uploadStep } from './render.ts';
+import { clockLines, count, failureLines, limitWords, locations, plural, size, totals, uploadStep } from './render.ts';
 
 type Flags = CreateFlags & ConnectionOptions & OutputFlags & { filename?: string };
 
@@ -93,7 +93,7 @@ async function begin(
 ): Promise<Begun> {
   const { request, warnings } = order;
   const snapshot = await readSnapshot(request, cluster);
-  const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: deps.now() });
+  const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: cluster.now() });
   const checked = await checkNodeFilters(plan.nodes, request);
   for (const warning of [...warnings, ...plan.warnings, ...checked]) deps.ui.warn(warning);
   describe(plan, request, deps);
@@ -143,6 +143,7 @@ async function waitAndReport(deps: Deps, begun: Begun, shape: Shape): Promise<nu
   try {
     const capture = await waitForCapture(cluster, plan.name, {
       timeoutMs: begun.order.timeoutMs,
+      jobs: begun.jobs,
       signal,
       progress: progress.update,
     });
@@ -180,6 +181,7 @@ async function report(
     await ui.printTable(rows);
   }
   for (const line of failureLines(capture)) ui.note(line);
+  for (const line of clockLines(capture)) ui.warn(line);
   const rest = `${capture.name} -n ${capture.namespace}`;
   const other = saved.length > 0 ? 'download' : 'status';
   ui.note(`Next: ${uploadStep(capture) ?? `kubectl retina capture ${other} ${rest}`}`);

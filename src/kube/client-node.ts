@@ -88,6 +88,7 @@ function createCluster(connection: Connection, namespace: string): Cluster {
   return {
     namespace,
     server: rest.server,
+    now: rest.now,
     serverVersion: async () =>
       (await rest.json<{ gitVersion: string }>({ method: 'GET', path: '/version', signal })).gitVersion,
     list: async (kind, selection) => (await listAll<Kinds[typeof kind]>(rest, kind, selection, signal)).items,

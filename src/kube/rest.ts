@@ -10,6 +10,9 @@ const MAX_SOCKETS = 64;
 /** Milliseconds to wait for an answer when no `--request-timeout` was given. */
 const DEFAULT_TIMEOUT = 60_000;
 
+/** Milliseconds that two clocks may differ by: answers tell whole seconds, and take their time. */
+const CLOCK_TOLERANCE = 5000;
+
 export type Query = Record<string, string | number | undefined>;
 
 export type RestRequest = {
@@ -25,6 +28,8 @@ export type RestRequest = {
 
 export type Rest = {
   readonly server: string;
+  /** The time by the server's clock, as far as its answers tell. */
+  now(): Date;
   /** Sends a request and reads the JSON answer. */
   json<T>(request: RestRequest): Promise<T>;
   /** Sends a request and reads the answer as text. */
@@ -33,7 +38,7 @@ export type Rest = {
   stream(request: RestRequest): Promise<Readable>;
 };
 
-type Answer = { status: number; body: Readable };
+type Answer = { status: number; body: Readable; date: string | undefined };
 
 /**
  * Requests to the API server over kept-alive connections, with credentials, TLS and proxy from a kubeconfig. Answers
@@ -44,12 +49,15 @@ export function createRest({ cluster, config }: Connection, timeoutMs: number | 
   const base = new URL(`${server}/`);
   const encoding = cluster.disableCompression === true ? 'identity' : 'gzip';
 
+  // Milliseconds that the server's clock is ahead of this machine's.
+  let aheadMs = 0;
   const begin = async (request: RestRequest, options: https.RequestOptions, limit: Limit): Promise<Answer> => {
     const signal = request.signal === undefined ? limit.signal : AbortSignal.any([request.signal, limit.signal]);
     const answer = await trace(traced, request, async () => {
       const value = await send(base, options, { ...request, signal }, encoding);
       return { value, outcome: value.status };
     });
+    if (answer.date !== undefined) aheadMs = Date.parse(answer.date) - Date.now();
     if (answer.status < 300) return answer;
     throw toClusterError(answer.status, await text(answer.body), identityOf(options));
   };
@@ -68,6 +76,7 @@ export function createRest({ cluster, config }: Connection, timeoutMs: number | 
   };
   return {
     server,
+    now: () => new Date(Date.now() + (Math.abs(aheadMs) > CLOCK_TOLERANCE ? aheadMs : 0)),
     json: <T>(request: RestRequest) => limited(request, async ({ body }) => JSON.parse(await text(body)) as T),
     text: (request) => limited(request, ({ body }) => text(body)),
     stream: (request) => limited(request, async ({ body }) => body),
@@ -132,10 +141,14 @@ function send(
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
     sent.on('response', (response) => tellWarnings(response, request));
-    sent.on('response', (response) => resolve({ status: response.statusCode ?? 0, body: decoded(response) }));
+    sent.on('response', (response) => resolve(answerOf(response)));
     sent.on('error', reject);
     sent.end(body);
   });
+}
+
+function answerOf(response: http.IncomingMessage): Answer {
+  return { status: response.statusCode ?? 0, body: decoded(response), date: response.headers.date };
 }
 
 /** The body of an answer, uncompressed. */

@@ -44,7 +44,7 @@ export const surface: readonly SurfaceRow[] = [
   { command: 'capture status', flags: '--name -o --output' },
   { command: 'capture stop', flags: '--name --timeout' },
   { command: 'capture delete', flags: '--name --all --timeout' },
-  { command: 'capture download', flags: `--name --all -A -o --output --blob-url ${S3}` },
+  { command: 'capture download', flags: `--name --all -A -o --output --partial --blob-url ${S3}` },
   {
     command: 'capture upload',
     flags: `--name --node-names --pvc --blob-upload --blob-secret --s3-secret --upload-timeout --cleanup-after-upload ${S3}`,
