@@ -8,7 +8,7 @@ const HINTS: readonly (readonly [RegExp, (at: { node: string; namespace: string;
   ],
   [/Too many pods/, ({ node }) => `The node holds as many pods as it may: kubectl describe node ${node}`],
   [
-    /persistentvolumeclaim|PersistentVolumeClaim|volume node affinity|persistent volume/i,
+    /persistent ?volume|volume node affinity/i,
     ({ namespace }) => `Is the volume of --pvc bound, and can this node use it? kubectl describe pvc -n ${namespace}`,
   ],
   // A capture is bound to its node by name and tolerates every taint: nothing else keeps it off.

@@ -218,7 +218,8 @@ export function clockLines({ nodes }: Pick<CaptureSummary, 'nodes'>): string[] {
   return nodes.flatMap(({ node, clockOffsetMs }) => {
     if (clockOffsetMs === undefined) return [];
     const side = clockOffsetMs > 0 ? 'ahead of' : 'behind';
-    const off = span(Math.round(Math.abs(clockOffsetMs) / 1000) * 1000);
+    const seconds = Math.round(Math.abs(clockOffsetMs) / 1000);
+    const off = seconds < 120 ? `${seconds} s` : `${count(Math.round(seconds / 60))} min`;
     return [
       `the clock of node ${node} is about ${off} ${side} the control plane's: so are the times of its packets; all else is right. See there: timedatectl`,
     ];

@@ -12,6 +12,8 @@ import { S3_KEYS, s3Server } from './support/stores.ts';
 
 const NS = 'e2e-clocks';
 const LIBRARY = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
+/** Node is linked with it, and the test images lack it. */
+const ATOMIC = '/usr/lib/x86_64-linux-gnu/libatomic.so.1';
 const IN_IMAGE = '/usr/local/lib/libfaketime.so.1';
 const PROGRAM = '/usr/local/bin/kubectl-retina';
 const s3 = s3Server(17391);
@@ -32,7 +34,7 @@ const shifted = (library: string, offset: string): Record<string, string> => ({
 async function makeImage(name: string, offset: string): Promise<void> {
   const settings = Object.entries(shifted(IN_IMAGE, offset)).map(([key, value]) => `${key}=${value}`);
   const entry = ['/usr/bin/env', ...settings, PROGRAM].flatMap((word) => ['--entrypoint', word]);
-  const files = [`${CLI}:${PROGRAM}`, `${LIBRARY}:${IN_IMAGE}`];
+  const files = [`${CLI}:${PROGRAM}`, `${ATOMIC}:${ATOMIC}`, `${LIBRARY}:${IN_IMAGE}`];
   await execa(join(SCRIPTS, 'image/add-layer'), [...entry, `clock-${name}`, ...files]);
   await execa(join(SCRIPTS, 'image/load'), [`clock-${name}`]);
 }
@@ -59,7 +61,7 @@ describe('clocks that are off', () => {
     const json = await retinaOk(['capture', 'status', name, '-n', NS, '-o', 'json']);
     const [node] = JSON.parse(json.stdout).nodes;
     const seconds = (Date.parse(node.endedAt) - Date.parse(node.startedAt)) / 1000;
-    assert.ok(seconds > 2.5 && seconds < 10, `captured for ${seconds} s`);
+    assert.ok(seconds > 2.5 && seconds < 20, `captured for ${seconds} s`);
     assert.equal(node.stopReason, 'duration');
     assert.deepEqual(
       node.destinations.map(({ kind, ok }: { kind: string; ok: boolean }) => `${kind} ${ok}`),
@@ -97,7 +99,7 @@ describe('clocks that are off', () => {
 
   test('that agree: no warning', async () => {
     const ran = await retinaOk(['capture', 'create', '-n', NS, '--name', 'right', ...flags], { env });
-    assert.doesNotMatch(ran.stderr, /clock/);
+    assert.doesNotMatch(ran.stderr, /the clock of/);
     await assertSound('right');
   });
 
@@ -109,7 +111,7 @@ describe('clocks that are off', () => {
       const lax = ['-n', NS, '--insecure-skip-tls-verify'];
       const before = Date.now();
       const ran = await retinaOk(['capture', 'create', ...lax, '--name', capture, ...flags], own);
-      assert.doesNotMatch(ran.stderr, /clock/);
+      assert.doesNotMatch(ran.stderr, /the clock of/);
       const told = Number(/1 of 1 tarball saved in ([\d.]+) s/.exec(ran.stderr)?.[1]);
       assert.ok(told >= 3 && told <= ran.seconds, `told ${told} s, took ${ran.seconds} s`);
       const [, stamp = ''] = /-(\d{14})UTC\.tar\.gz/.exec(ran.stdout) ?? [];
@@ -119,7 +121,7 @@ describe('clocks that are off', () => {
       assert.match(list.stdout, new RegExp(`${capture} +Completed .* \\d{1,2}s *$`, 'm'));
       const status = await retinaOk(['capture', 'status', capture, ...lax], own);
       assert.match(status.stdout, /\(\d{1,2}s ago\)/);
-      assert.doesNotMatch(status.stderr, /clock/);
+      assert.doesNotMatch(status.stderr, /the clock of/);
       const late = await retina(
         ['capture', 'create', ...lax, '--name', 'late', ...flags, '--duration', '1h', '--timeout', '2s'],
         own,

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
 import { retina, retinaOk, start } from './support/cli.ts';
-import { items, kubectl, namespace, onNode, SCRIPTS, until } from './support/cluster.ts';
+import { apply, items, kubectl, namespace, SCRIPTS, until } from './support/cluster.ts';
 import { packetCount, pcaps, unpack } from './support/judge.ts';
-import { DIR, downloads, ended, filesOf, forget, said, tarballsOf } from './support/leavings.ts';
+import { downloads, ended, filesOf, forget, said, tarballsOf, writes, written } from './support/leavings.ts';
 import { killWorkload } from './support/planted.ts';
 import { startStream } from './support/traffic.ts';
 
@@ -24,20 +24,13 @@ async function capturing(name: string): Promise<void> {
   );
 }
 
-/** Bytes that tcpdump has written of a capture on a node. */
-function written(node: 'node1' | 'node2', name: string): number {
-  const [scratch] = filesOf(name).filter((file) => file.startsWith(`${node}/.retina-`));
-  if (scratch === undefined) return 0;
-  const bundle = onNode(node, `${DIR}/${scratch.split('/')[1]}/bundle`);
-  return readdirSync(bundle).reduce((sum, file) => sum + readFileSync(join(bundle, file)).length, 0);
-}
-
 describe('a capture that is killed', () => {
   const output = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
   let clean: () => Promise<void>;
   before(async () => {
     clean = await namespace(NS);
     forget('slain', 'early', 'cut', 'cold', 'lost', 'cordoned', 'drained');
+    await until('pods may be made', async () => (await items('serviceaccounts', '-n', NS)).length > 0);
     await startStream(NS, 'node1');
   });
   after(async () => {
@@ -77,7 +70,7 @@ describe('a capture that is killed', () => {
   test('by SIGKILL: --partial fetches what it had written, also when its Job has gone', async () => {
     await retinaOk(create('slain', '--node-names', 'node1', '--duration', '10m'));
     await capturing('slain');
-    await until('it has written', () => written('node1', 'slain') > 1_000_000);
+    await until('it has written', () => written('slain', 'node1') > 1_000_000);
     await killWorkload(NS, 'slain');
     await until('it has failed', async () => (await retina(['capture', 'status', 'slain', '-n', NS])).code === 1);
     const whole = await retina(['capture', 'download', 'slain', '-n', NS, '-o', output]);
@@ -96,7 +89,7 @@ describe('a capture that is killed', () => {
   test('a node that is cordoned is captured on; kubectl drain ends it in good order', async () => {
     await kubectl('cordon', 'node2');
     const waiting = start(create('drained', ...ON2, '--duration', '10m', '--wait'));
-    await capturing('drained');
+    await until('it writes', () => writes('drained', 'node2'));
     const only = ['--pod-selector', 'capture-name=drained', '--force', '--ignore-daemonsets', '--timeout=60s'];
     await kubectl('drain', 'node2', ...only);
     await kubectl('uncordon', 'node2');
@@ -116,7 +109,7 @@ describe('a capture that is killed', () => {
     const waiting = start(create('cut', ...ON2, '--duration', '10m', '--wait'));
     const told = said(waiting, 'node2: capturing (node node2 does not answer)', 90);
     await capturing('cut');
-    await until('it has written', () => written('node2', 'cut') > 1_000_000);
+    await until('it has written', () => written('cut', 'node2') > 1_000_000);
     await power('stop');
     await told;
 
@@ -134,6 +127,8 @@ describe('a capture that is killed', () => {
     const held = await retina(['capture', 'status', 'cold', '-n', NS]);
     assert.match(held.stdout, /node2: waiting: node node2 is not Ready/);
 
+    const { metadata, spec } = JSON.parse(await kubectl('get', 'node', 'node2', '-o', 'json'));
+    const { name, labels, annotations } = metadata;
     await kubectl('delete', 'node', 'node2');
     const gone = await retina(['capture', 'status', 'cold', '-n', NS]);
     assert.equal(gone.code, 1);
@@ -142,6 +137,8 @@ describe('a capture that is killed', () => {
     assert.equal(ran.code, 1, ran.stderr);
     assert.match(ran.stderr, /node2: failed: node node2 is not in the cluster any more/);
 
+    // A kubelet that begins without its node does not become Ready before it is started once more.
+    await apply({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels, annotations }, spec });
     await power('start');
     await until('node2 is Ready', async () => {
       const nodes = await items<{

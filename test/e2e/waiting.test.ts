@@ -4,10 +4,13 @@ import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
 import { retina, retinaOk, start } from './support/cli.ts';
 import { apply, items, kubectl, namespace, onNode, until } from './support/cluster.ts';
-import { ended, forget, leavings, tarballsOf } from './support/leavings.ts';
+import { ended, forget, leavings, tarballsOf, writes } from './support/leavings.ts';
 import { assertGone, assertTold, type Fault, waitBeside } from './support/seen.ts';
 import { makeVolumes, removeVolumes } from './support/volumes.ts';
 import { BLIND, capturing, FAULTS, FILE, NS, ONE, podOf, policy, rights } from './support/wait-faults.ts';
+
+/** What these have written stays on their node: it is all there is. */
+const KILLED = ['slain', 'thirsty'];
 
 type Named = { metadata: { name: string } };
 
@@ -25,7 +28,11 @@ describe('create --wait tells', () => {
     clean = await namespace(NS);
     await apply(...rights(), ...policy());
     const elsewhere = {
-      required: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['node2'] }] }] },
+      required: {
+        nodeSelectorTerms: [
+          { matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: ['ip-10-240-0-12'] }] },
+        ],
+      },
     };
     await makeVolumes(NS, { elsewhere: { spec: { nodeAffinity: elsewhere } } });
     mkdirSync(onNode('node1', '/mnt/retina'), { recursive: true });
@@ -42,7 +49,7 @@ describe('create --wait tells', () => {
     }
     rmSync(onNode('node1', FILE), { force: true });
     await removeVolumes(NS);
-    forget('slain');
+    forget(...KILLED);
     await clean();
   });
 
@@ -60,7 +67,7 @@ describe('create --wait tells', () => {
       const partial = await retina(['capture', 'download', fault.name, '-n', NS]);
       assert.equal(partial.code, 1);
       assert.match(partial.stderr, /node node1 /);
-      if (fault.name !== 'slain') await assertGone(NS, fault.name);
+      if (!KILLED.includes(fault.name)) await assertGone(NS, fault.name);
     });
   }
 
@@ -72,7 +79,7 @@ describe('create --wait tells', () => {
       words: /evicted, as kubectl drain does: Eviction API: evicting/,
       hint: /saved .*; ended early: evicted/,
       meanwhile: async () => {
-        await capturing('drained');
+        await until('it writes', () => writes('drained', 'node1'));
         await evict('drained');
       },
     };
@@ -99,7 +106,7 @@ describe('create --wait tells', () => {
       words: /its pod was deleted/,
       hint: /saved .*; ended early: its pod was deleted/,
       meanwhile: async () => {
-        await capturing('removed');
+        await until('it writes', () => writes('removed', 'node1'));
         await kubectl('delete', 'pod', '-n', NS, '-l', 'capture-name=removed', '--wait=false');
       },
     };
@@ -116,7 +123,7 @@ describe('create --wait tells', () => {
       words: /its deadline has passed: Job was active longer than specified deadline/,
       hint: /saved .*; ended early: its deadline has passed/,
       meanwhile: async () => {
-        await capturing('late');
+        await until('it writes', () => writes('late', 'node1'));
         const [job] = await items<Named>('jobs', '-n', NS, '-l', 'capture-name=late');
         const patch = ['-p', '{"spec":{"activeDeadlineSeconds":1}}'];
         await kubectl('patch', 'job', job?.metadata.name ?? '', '-n', NS, ...patch);
@@ -131,6 +138,7 @@ describe('create --wait tells', () => {
     const flags = ['--node-names', 'node1,node2', '--duration', '10s', '--wait'];
     const waiting = start(['capture', 'create', '-n', NS, '--name', 'orphan', ...flags]);
     await capturing('orphan', 2);
+    await until('it writes', () => writes('orphan', 'node1'));
     const jobs = await items<Named>('jobs', '-n', NS, '-l', 'capture-name=orphan');
     const [job = ''] = jobs.map(({ metadata }) => metadata.name).filter((name) => name.includes('node1'));
     await kubectl('delete', 'job', job, '-n', NS, '--wait=false');
@@ -144,7 +152,7 @@ describe('create --wait tells', () => {
 
   test('the whole capture deleted: it delivers what it has, and tells who ended it', async () => {
     const waiting = start(['capture', 'create', '-n', NS, '--name', 'half', '--wait', ...ONE]);
-    await capturing('half');
+    await until('it writes', () => writes('half', 'node1'));
     await retinaOk(['capture', 'delete', 'half', '-n', NS]);
     const ran = await ended(waiting);
     assert.equal(ran.code, 0, ran.stderr);
@@ -155,12 +163,12 @@ describe('create --wait tells', () => {
   test('stop, while one of two nodes has no place for its pod: the other is saved at once, exit 1, nothing left', async () => {
     const pvc = ['--pvc', 'elsewhere', '--host-path', '/mnt/retina/captures', '--node-names', 'node1,node2'];
     await retinaOk(['capture', 'create', '-n', NS, '--name', 'two', '--duration', '10m', ...pvc, ...BLIND]);
-    await capturing('two');
+    await until('it writes', () => writes('two', 'node2'));
     const ran = await retina(['capture', 'stop', 'two', '-n', NS]);
     assert.equal(ran.code, 1);
     assert.ok(ran.seconds < 15, `took ${ran.seconds} s`);
     assert.match(ran.stderr, /1 of 2 tarballs saved/);
-    assert.match(ran.stderr, /node1: waiting: cannot be scheduled: .*volume node affinity/);
+    assert.match(ran.stderr, /node1: waiting: cannot be scheduled: .*PersistentVolume's node affinity/);
     assert.equal(tarballsOf('two').length, 1);
     await retinaOk(['capture', 'delete', 'two', '-n', NS]);
     assert.deepEqual(
@@ -191,6 +199,6 @@ describe('create --wait tells', () => {
 });
 
 function noEvents(): string {
-  const resources = ['pods', 'pods/log', 'persistentvolumeclaims'];
+  const resources = ['pods', 'pods/log', 'nodes', 'persistentvolumeclaims'];
   return JSON.stringify([{ op: 'replace', path: '/rules/1/resources', value: resources }]);
 }

@@ -1,5 +1,6 @@
 import { retina } from './cli.ts';
 import { items, until } from './cluster.ts';
+import { writes } from './leavings.ts';
 import { killWorkload } from './planted.ts';
 import type { Fault } from './seen.ts';
 
@@ -86,8 +87,8 @@ export const FAULTS: readonly (Fault & { state: 'Failed' | 'Pending' })[] = [
   {
     name: 'unbound',
     flags: [...ONE, ...BLIND, '--pvc', 'elsewhere', '--timeout', '6s'],
-    sign: { kind: 'pods', shows: /unbound-.*volume node affinity/ },
-    words: /cannot be scheduled: .*volume node affinity/,
+    sign: { kind: 'pods', shows: /unbound-.*PersistentVolume's node affinity/ },
+    words: /cannot be scheduled: .*PersistentVolume's node affinity/,
     hint: /kubectl describe pvc -n e2e-waits/,
     state: 'Pending',
   },
@@ -113,14 +114,6 @@ export const FAULTS: readonly (Fault & { state: 'Failed' | 'Pending' })[] = [
     sign: { kind: 'pods', shows: /never-.*ErrImageNeverPull/ },
     words: /can't start: the image is not on the node, and may not be pulled: localhost\/none:x/,
     hint: /--image-pull-policy IfNotPresent/,
-    state: 'Failed',
-  },
-  {
-    name: 'misnamed',
-    flags: [...ONE, '--image', 'localhost/UPPER:x'],
-    sign: { kind: 'pods', shows: /misnamed-.*InvalidImageName/ },
-    words: /can't start: localhost\/UPPER:x is not the name of an image/,
-    hint: /Try --image/,
     state: 'Failed',
   },
   {
@@ -166,10 +159,10 @@ export const FAULTS: readonly (Fault & { state: 'Failed' | 'Pending' })[] = [
   },
   {
     name: 'thirsty',
-    flags: [...ONE, '--memory-limit', '24Mi'],
-    sign: { kind: 'pods', shows: /thirsty-.*(OOMKilled|OOM-killed)/i },
-    words: /(killed, out of memory: OOMKilled|can't start: .*OOM)/i,
-    hint: /--memory-limit/,
+    flags: ['--node-names', 'node1', '--duration', '3s', '--memory-limit', '32Mi'],
+    sign: { kind: 'pods', shows: /thirsty-.*OOMKilled/ },
+    words: /killed, out of memory: OOMKilled \(exit code 137\)/,
+    hint: /Raise --memory-limit, or leave it out/,
     state: 'Failed',
   },
   {
@@ -179,7 +172,7 @@ export const FAULTS: readonly (Fault & { state: 'Failed' | 'Pending' })[] = [
     words: /killed \(SIGKILL\): Error \(exit code 137\)/,
     hint: /What was not delivered is on node1, .*kubectl retina capture download slain -n e2e-waits --partial/,
     meanwhile: async () => {
-      await capturing('slain');
+      await until('it writes', () => writes('slain', 'node1'));
       await killWorkload(NS, 'slain');
     },
     state: 'Failed',
