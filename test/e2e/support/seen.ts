@@ -55,7 +55,9 @@ export type Fault = {
 export async function waitBeside(namespace: string, fault: Fault): Promise<Ran & { late: number }> {
   const sign = watchSign(namespace, fault.sign);
   try {
-    const waiting = start(['capture', 'create', '-n', namespace, '--name', fault.name, '--wait', ...fault.flags]);
+    const create = ['capture', 'create', '-n', namespace, '--name', fault.name, '--wait', ...fault.flags];
+    // What is short of memory may be slow for a long time before it is killed.
+    const waiting = start(create, { timeoutSeconds: 240 });
     const lines = timed(waiting.stderr);
     await fault.meanwhile?.();
     const ran = await ended(waiting);
