@@ -3,6 +3,7 @@ import { CaptureError, ClusterError, isUnsure, messageOf } from '../errors.ts';
 import type { Cluster, Job, KubeEvent, Pod } from '../kube/cluster.ts';
 import { buildDownloadJob, type DownloadJob } from './download-job.ts';
 import { startProblem } from './image-problem.ts';
+import { nodeHealth } from './inquire.ts';
 import { CONTAINER_DOWNLOAD } from './names.ts';
 
 /** Milliseconds until a download pod must run. */
@@ -18,6 +19,7 @@ export async function withDownloadPod<T>(
   action: (pod: string) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
+  await requireReady(cluster, order.node);
   // Its name is this run's alone: one whose creation was not confirmed is removed by it.
   let job = buildDownloadJob(order);
   const outcome = await settle(async () => {
@@ -33,6 +35,21 @@ export async function withDownloadPod<T>(
   }
   if (!outcome.ok) throw outcome.error;
   return outcome.value;
+}
+
+/** A pod on a node that does not answer would neither start nor go. Whoever may not look at nodes finds that out so. */
+async function requireReady(cluster: Cluster, node: string): Promise<void> {
+  const health = await nodeHealth(cluster, node).catch((error: unknown) => {
+    if (error instanceof ClusterError && error.status === 403) return { unready: null };
+    throw error;
+  });
+  if (health === 'gone') {
+    const hint = 'What lay on its disk has gone with it. There are: kubectl get nodes';
+    throw new CaptureError(`node ${node} is not in the cluster any more`, { hint });
+  }
+  if (health.unready === null) return;
+  const hint = `What lies on its disk can be fetched once it is Ready again: kubectl describe node ${node}`;
+  throw new CaptureError(`node ${node} is not Ready: ${health.unready}`, { hint });
 }
 
 type Outcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
@@ -94,7 +111,7 @@ function podTells(pod: Pod | undefined, order: DownloadJob): { running?: string;
   const { running, terminated } = container?.state ?? {};
   if (running !== undefined) return { running: pod?.metadata?.name ?? '' };
   const here = `the download pod on node ${order.node}`;
-  const stuck = startProblem(container);
+  const stuck = startProblem(container, pod?.metadata);
   if (stuck !== undefined) return { problem: new CaptureError(`${here} ${stuck.problem}`, { hint: stuck.hint }) };
   const place = pod?.status?.conditions?.find((c) => c.type === 'PodScheduled' && c.status === 'False');
   if (place !== undefined) {

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CaptureError, ClusterError, messageOf } from '../errors.ts';
 import type { Cluster, ExecOutcome } from '../kube/cluster.ts';
 import { CONTAINER_DOWNLOAD } from './names.ts';
-import { decodeDigest, decodeNodeFiles, type NodeFile, nodeFilesCommand } from './node-files.ts';
+import { decodeDigest, decodeNodeFiles, decodePartials, type NodeFile, nodeFilesCommand } from './node-files.ts';
 
 /** Tries without a single new byte before a download is given up. */
 const MAX_IDLE_TRIES = 5;
@@ -16,7 +16,13 @@ const KEPT = 'What came is kept: the same command goes on from there.';
 const KILLED = 128;
 
 /** A tarball whose size and SHA-256 are known before its first byte is fetched. */
-export type ExpectedFile = { name: string; bytes: number; sha256: string };
+export type ExpectedFile = {
+  name: string;
+  bytes: number;
+  sha256: string;
+  /** Of a capture that did not come to its end: its tarball is made on its node while it is read. */
+  partial?: { capture: string; packets: number };
+};
 
 /** The local end of a download: knows how much is there, takes more, and checks the whole. */
 export type PartialFile = {
@@ -44,6 +50,12 @@ export class PodLostError extends CaptureError {
 /** The tarballs of a capture in the pod's directory. */
 export async function findOnNode(place: Place, capture: string): Promise<NodeFile[]> {
   return ask(place, nodeFilesCommand.find(capture, place.node), decodeNodeFiles);
+}
+
+/** Tarballs of what captures have left in the pod's directory that did not come to their end. */
+export async function findPartialsOnNode(place: Place, capture: string): Promise<ExpectedFile[]> {
+  const found = await ask(place, nodeFilesCommand.findPartial(capture, place.node), decodePartials);
+  return found.map(({ packets, ...file }) => ({ ...file, partial: { capture, packets } }));
 }
 
 /** Size and SHA-256 of a tarball, computed on its node: for captures that left no result beside it. */
@@ -114,8 +126,8 @@ async function readOnce(place: Place, file: ExpectedFile, part: PartialFile): Pr
   sink.on('error', (error) => {
     failure = error;
   });
-  const command = nodeFilesCommand.read(file.name, part.size());
-  const outcome = await run(place, command, sink);
+  const read = file.partial === undefined ? nodeFilesCommand.read : nodeFilesCommand.readPartial;
+  const outcome = await run(place, read(file.name, part.size()), sink);
   await new Promise<void>((resolve) => (sink.destroyed ? resolve() : sink.end(() => resolve())));
   if (failure !== undefined) throw failure;
   return outcome;
@@ -150,16 +162,22 @@ async function requirePod(place: Place): Promise<void> {
   if (status?.state?.running === undefined) throw new PodLostError(place.node);
 }
 
+async function digestNow(place: Place, file: ExpectedFile): Promise<ExpectedFile> {
+  if (file.partial === undefined) return digestOnNode(place, file.name);
+  const found = (await findPartialsOnNode(place, file.partial.capture)).find(({ name }) => name === file.name);
+  return found ?? { ...file, bytes: 0, sha256: '' };
+}
+
 /** A reader that came to the end too early has found a file that is shorter than it was. */
 async function requireWhole(place: Place, file: ExpectedFile, part: PartialFile): Promise<void> {
-  const there = await digestOnNode(place, file.name);
+  const there = await digestNow(place, file);
   if (there.bytes >= file.bytes) return;
   await part.restart();
   throw damaged(place, file, `it has ${there.bytes} bytes, and had ${file.bytes} when it was captured`);
 }
 
 async function mismatch(place: Place, file: ExpectedFile): Promise<CaptureError> {
-  const there = await digestOnNode(place, file.name);
+  const there = await digestNow(place, file);
   if (there.sha256 !== file.sha256) return damaged(place, file, `its SHA-256 is not ${file.sha256}`);
   return new CaptureError(`${file.name} from node ${place.node} arrived damaged, but is whole on the node`, {
     hint: 'Nothing was kept here. Try again; if it happens often, check the disk and the memory of this machine.',

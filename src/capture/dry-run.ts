@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { ClusterError } from '../errors.ts';
 import type { Cluster, Job, Pod } from '../kube/cluster.ts';
 import type { CapturePlan } from './plan.ts';
-import { refusalHint } from './status.ts';
+import { refusalHint } from './pod-events.ts';
 
 /** Requests in flight. */
 const IN_FLIGHT = 32;

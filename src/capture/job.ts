@@ -40,6 +40,20 @@ const WORKLOAD_IDENTITY = { 'azure.workload.identity/use': 'true' };
 /** A container on Windows reaches the network of its node only as a process of the node itself. */
 const HOST_PROCESS = { hostProcess: true, runAsUserName: 'NT AUTHORITY\\SYSTEM' };
 
+/**
+ * What the Job tells when its pod has gone. A pod that is deleted, as by a drain, is judged when it has ended, not before:
+ * one that has delivered everything by then has succeeded. One that has not leaves its exit code in the Job's condition.
+ */
+const OUTLIVES_POD = {
+  podReplacementPolicy: 'Failed',
+  podFailurePolicy: {
+    rules: [
+      { action: 'FailJob', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+      { action: 'FailJob', onExitCodes: { containerName: CONTAINER_CAPTURE, operator: 'NotIn', values: [0] } },
+    ],
+  },
+};
+
 export type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
 type Container = PodSpec['containers'][number];
 
@@ -57,6 +71,7 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
     },
     spec: {
       backoffLimit: 0,
+      ...OUTLIVES_POD,
       ...lifetime(spec, settings),
       template: {
         metadata: { labels: { ...labels, ...identityLabel(spec) }, annotations: podAnnotations(spec, run.startedAt) },

@@ -68,6 +68,11 @@ export function tarballName(stem: string): string {
   return `${stem}.tar.gz`;
 }
 
+/** The name of a tarball of what an unfinished capture has left; never that of a whole one. */
+export function partialName(stem: string): string {
+  return `${stem}.partial.tar.gz`;
+}
+
 /** The name of the file beside the tarball that holds the result. */
 export function resultName(stem: string): string {
   return `${stem}.json`;

@@ -1,31 +1,26 @@
 import { ClusterError } from '../errors.ts';
 import type { Cluster, Kinds } from '../kube/cluster.ts';
+import { inquire, keepInquiring } from './inquire.ts';
 import { captureSelector } from './names.ts';
 import { type CaptureSummary, type Observed, summarize } from './status.ts';
 
 /** Milliseconds in which changes that come together (a Job's and its pod's) are told as one. */
 const SETTLE = 20;
 
-type Watched = Pick<Cluster, 'list' | 'follow'>;
+type Watched = Pick<Cluster, 'list' | 'follow' | 'withSignal'>;
 
 /** Reads the captures of a namespace (undefined: of all), or one by name. */
 export async function readCaptures(
-  cluster: Watched,
+  cluster: Pick<Cluster, 'list'>,
   where: { namespace: string | undefined; name?: string },
 ): Promise<CaptureSummary[]> {
   const selection = { namespace: where.namespace, labels: captureSelector(where.name) };
   const [jobs, pods] = await Promise.all([cluster.list('jobs', selection), cluster.list('pods', selection)]);
-  const owners = new Set(pods.map((pod) => pod.metadata?.ownerReferences?.[0]?.uid));
-  const stuck = jobs.some((job) => !owners.has(job.metadata?.uid));
-  const events = stuck ? await cluster.list('events', refusals(where.namespace)).catch(forbiddenIsEmpty) : [];
-  return summarize({ jobs, pods, events });
+  return summarize({ jobs, pods, ...(await inquire(cluster, { jobs, pods })) });
 }
 
 /** One capture, or a ClusterError that names those there are. */
-export async function readCapture(
-  cluster: Watched & Pick<Cluster, 'namespace'>,
-  name: string,
-): Promise<CaptureSummary> {
+export async function readCapture(cluster: Pick<Cluster, 'list' | 'namespace'>, name: string): Promise<CaptureSummary> {
   const [capture] = await readCaptures(cluster, { namespace: cluster.namespace, name });
   if (capture !== undefined) return capture;
   const others = (await readCaptures(cluster, { namespace: cluster.namespace })).map((other) => other.name);
@@ -49,7 +44,7 @@ export async function followCapture(
 
 /** Calls back with the captures of a namespace (undefined: of all), or one by name, as `followCapture` does. */
 export async function followCaptures(
-  cluster: Pick<Cluster, 'follow'>,
+  cluster: Watched,
   where: { namespace: string | undefined; name?: string },
   signal: AbortSignal,
   changed: (captures: readonly CaptureSummary[]) => boolean,
@@ -57,12 +52,13 @@ export async function followCaptures(
   const enough = new AbortController();
   const until = AbortSignal.any([signal, enough.signal]);
   const selection = { namespace: where.namespace, labels: captureSelector(where.name) };
-  const seen: { [K in 'jobs' | 'pods']?: readonly Kinds[K][] } & { events: Observed['events'] } = { events: [] };
+  const seen: { [K in 'jobs' | 'pods']?: readonly Kinds[K][] } & Pick<Observed, 'events' | 'nodes'> = { events: [] };
   let timer: NodeJS.Timeout | undefined;
   const tell = (): void => {
     timer = undefined;
-    if (until.aborted || seen.jobs === undefined || seen.pods === undefined) return;
-    if (changed(summarize({ jobs: seen.jobs, pods: seen.pods, events: seen.events }))) enough.abort();
+    const { jobs, pods, events, nodes } = seen;
+    if (until.aborted || jobs === undefined || pods === undefined) return;
+    if (changed(summarize({ jobs, pods, events, nodes }))) enough.abort();
   };
   const soon = (): void => {
     timer ??= setTimeout(tell, SETTLE);
@@ -77,26 +73,17 @@ export async function followCaptures(
         seen.pods = pods;
         soon();
       }),
-      cluster
-        .follow('events', refusals(where.namespace), until, (events) => {
-          seen.events = events;
+      keepInquiring(cluster, where.namespace, {
+        signal: until,
+        current: () => ({ jobs: seen.jobs ?? [], pods: seen.pods ?? [] }),
+        told: (aside) => {
+          Object.assign(seen, aside);
           soon();
-        })
-        .catch(forbiddenIsEmpty),
+        },
+      }),
     ]);
   } finally {
     clearTimeout(timer);
     enough.abort();
   }
-}
-
-/** Events of Jobs whose pod admission refused (Pod Security, a quota): nothing else tells of it. */
-function refusals(namespace: string | undefined) {
-  return { namespace, fields: 'involvedObject.kind=Job,reason=FailedCreate' };
-}
-
-/** Whoever may not read events goes without their explanations. */
-function forbiddenIsEmpty(error: unknown): never[] {
-  if (error instanceof ClusterError && error.status === 403) return [];
-  throw error;
 }

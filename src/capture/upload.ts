@@ -158,7 +158,7 @@ function podTells(pod: Pod, one: Running): UploadResult | CaptureError | undefin
   if (pod.status?.phase === 'Failed') {
     return new CaptureError(`${here} was ended: ${pod.status.message ?? pod.status.reason ?? 'no reason told'}`);
   }
-  const stuck = startProblem(container);
+  const stuck = startProblem(container, pod.metadata);
   if (stuck !== undefined) return new CaptureError(`${here} ${stuck.problem}`, { hint: stuck.hint });
   const place = pod.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
   if (place === undefined) return undefined;

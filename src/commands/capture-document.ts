@@ -37,6 +37,10 @@ export type NodeDocument = {
   problem: string | null;
   hint: string | null;
   stopReason: StopReason | null;
+  /** Who ended its pod from outside, in words. */
+  endedBy: string | null;
+  /** Seconds that the node's clock is ahead of the control plane's; null where they agree, or nothing is known. */
+  clockOffset: number | null;
   startedAt: string | null;
   endedAt: string | null;
   packets: number | null;
@@ -98,6 +102,8 @@ function toNodeDocument(node: NodeStatus): NodeDocument {
     problem: node.problem ?? null,
     hint: node.hint ?? null,
     stopReason: result?.stopReason ?? null,
+    endedBy: node.endedBy ?? null,
+    clockOffset: node.clockOffsetMs === undefined ? null : Math.round(node.clockOffsetMs / 1000),
     startedAt: result?.startedAt ?? null,
     endedAt: result?.endedAt ?? null,
     packets: result?.packets ?? null,

@@ -14,7 +14,7 @@ import { checkNodeFilters } from './filter-check.ts';
 import { filterLines } from './filter-lines.ts';
 import { Problems, throwProblems } from './flags.ts';
 import { type Order, readOrders } from './orders.ts';
-import { count, failureLines, limitWords, locations, plural, size, totals, uploadStep } from './render.ts';
+import { clockLines, count, failureLines, limitWords, locations, plural, size, totals, uploadStep } from './render.ts';
 import { waitForEnd } from './wait-for-end.ts';
 
 type Flags = CreateFlags & ConnectionOptions & OutputFlags & { filename?: string };
@@ -92,7 +92,7 @@ async function begin(
 ): Promise<Begun> {
   const { request, warnings } = order;
   const snapshot = await readSnapshot(request, cluster);
-  const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: deps.now() });
+  const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: cluster.now() });
   const checked = await checkNodeFilters(plan.nodes, request);
   for (const warning of [...warnings, ...plan.warnings, ...checked]) deps.ui.warn(warning);
   describe(plan, request, deps);
@@ -136,8 +136,8 @@ function aim({ nodes }: CapturePlan): string {
 }
 
 async function waitAndReport(deps: Deps, begun: Begun, shape: Shape): Promise<number> {
-  const { cluster, plan, startedAt, order } = begun;
-  const capture = await waitForEnd(deps, { cluster, name: plan.name, startedAt, timeoutMs: order.timeoutMs });
+  const { cluster, plan, startedAt, order, jobs } = begun;
+  const capture = await waitForEnd(deps, { cluster, name: plan.name, startedAt, jobs, timeoutMs: order.timeoutMs });
   return await report(deps, capture, { elapsedMs: deps.now().getTime() - startedAt.getTime(), shape });
 }
 
@@ -161,6 +161,7 @@ async function report(
     await ui.printTable(rows);
   }
   for (const line of failureLines(capture)) ui.note(line);
+  for (const line of clockLines(capture)) ui.warn(line);
   const rest = `${capture.name} -n ${capture.namespace}`;
   const other = saved.length > 0 ? 'download' : 'status';
   ui.note(`Next: ${uploadStep(capture) ?? `kubectl retina capture ${other} ${rest}`}`);

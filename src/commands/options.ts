@@ -186,6 +186,12 @@ export const downloadRows: readonly OptionRow[] = [
     description: 'for a capture that was deleted, the directory on the nodes',
     default: DEFAULT_HOST_PATH,
   },
+  {
+    group: GROUPS.which,
+    flags: '--partial',
+    description: 'where there is no tarball, what a capture has left on its node that was killed; exit code 1',
+    default: 'false',
+  },
   blobUrlRow,
   ...storeRows,
   ...imageRows,

@@ -1,3 +1,4 @@
+import { isFinal } from '../capture/status.ts';
 import { stopCapture } from '../capture/stop.ts';
 import type { Deps } from '../deps.ts';
 import { InterruptedError } from '../errors.ts';
@@ -5,7 +6,7 @@ import type { ConnectionOptions } from '../kube/cluster.ts';
 import { Problems, parseDuration, throwProblems } from './flags.ts';
 import { captureName } from './name-argument.ts';
 import { showProgress } from './progress.ts';
-import { count, failureLines, location, plural, size, totals } from './render.ts';
+import { count, failureLines, location, openLines, plural, size, totals } from './render.ts';
 
 /** Milliseconds. */
 export const DEFAULT_TIMEOUT = 60_000;
@@ -33,7 +34,8 @@ export async function stop(
     const { packets, lost, bytes } = totals(capture.nodes);
     const facts = `${saved.length} of ${plural(capture.nodes.length, 'tarball')} saved: ${count(packets)} packets, ${count(lost)} lost, ${size(bytes)}`;
     const ended = before.length === capture.nodes.length;
-    const never = capture.nodes.every((node) => node.mayStart);
+    const held = capture.nodes.filter((node) => !isFinal(node));
+    const never = capture.nodes.every((node) => node.mayStart || held.includes(node));
     const head = ended
       ? `capture ${wanted} had already ended`
       : never
@@ -43,7 +45,8 @@ export async function stop(
     if (saved.length > 0) {
       await ui.printTable(saved.map((node) => [node.node, location(node), size(node.result?.tarball?.bytes ?? 0)]));
     }
-    for (const line of failureLines(capture)) ui.note(line);
+    for (const line of [...failureLines(capture), ...openLines(capture)]) ui.note(line);
+    if (held.length > 0) ui.note('What has not begun was told: it ends as soon as it begins.');
     const next = saved.length > 0 ? 'download' : 'delete';
     ui.note(`Next: kubectl retina capture ${next} ${wanted} -n ${capture.namespace}`);
     return good ? 0 : 1;

@@ -4,14 +4,20 @@ import { stopCapture } from '../capture/stop.ts';
 import { waitForCapture } from '../capture/wait.ts';
 import type { Deps } from '../deps.ts';
 import { InterruptedError } from '../errors.ts';
-import type { Cluster } from '../kube/cluster.ts';
+import type { Cluster, Job } from '../kube/cluster.ts';
 import { DEFAULT_TIMEOUT as DELETE_LIMIT, stillDeleting } from './delete.ts';
 import { showProgress } from './progress.ts';
 import { objectName } from './render.ts';
 import { DEFAULT_TIMEOUT as STOP_LIMIT, stillStopping } from './stop.ts';
 
-/** A capture in the cluster's namespace that is waited for: at most so many milliseconds, if there is a limit. */
-export type Awaited = { cluster: Cluster; name: string; startedAt: Date; timeoutMs: number | null };
+/** A capture in the cluster's namespace that is waited for, with its Jobs: at most so many milliseconds, if there is a limit. */
+export type Awaited = {
+  cluster: Cluster;
+  name: string;
+  startedAt: Date;
+  jobs: readonly Job[];
+  timeoutMs: number | null;
+};
 
 /** What is to become of a capture whose user does not want to wait as before. */
 type Wish = 'keep' | 'stop' | 'delete';
@@ -21,12 +27,12 @@ type Wish = 'keep' | 'stop' | 'delete';
  * and at the second, waiting ends with an InterruptedError that says how to go on.
  */
 export async function waitForEnd(deps: Deps, awaited: Awaited): Promise<CaptureSummary> {
-  const { cluster, name, timeoutMs } = awaited;
+  const { cluster, name, jobs, timeoutMs } = awaited;
   const screen = await openScreen(deps, awaited.startedAt);
   const over = new AbortController();
   const signal = AbortSignal.any([deps.signal, over.signal]);
   try {
-    const waiting = waitForCapture(cluster, name, { timeoutMs, signal, progress: screen.update });
+    const waiting = waitForCapture(cluster, name, { timeoutMs, jobs, signal, progress: screen.update });
     const wished = wishAtInterrupt(deps, { name, screen, signal });
     const first = await Promise.race([waiting, wished]);
     if (typeof first !== 'string') return first;

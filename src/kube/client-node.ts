@@ -68,6 +68,7 @@ function createCluster(used: Used, namespace: string): Cluster {
   return {
     namespace,
     server: rest.server,
+    now: rest.now,
     serverVersion: async () =>
       (await rest.json<{ gitVersion: string }>({ method: 'GET', path: '/version', signal })).gitVersion,
     list: async (kind, selection) =>

@@ -96,6 +96,8 @@ export type Cluster = {
   readonly namespace: string;
   /** URL of the API server. */
   readonly server: string;
+  /** The time by the server's clock, as its last answer told it: that of this machine may be off. */
+  now(): Date;
   serverVersion(): Promise<string>;
   list<K extends keyof Kinds>(kind: K, selection: Selection): Promise<Kinds[K][]>;
   /** One object; undefined when it is not there. No namespace for kinds that have none. */

@@ -15,6 +15,9 @@ const DEFAULT_TIMEOUT = 60_000;
 /** Milliseconds for its first try; doubled for each further one: a connection may be dead without telling so. */
 const FIRST_TRY = 20_000;
 
+/** Milliseconds that two clocks may differ by: answers tell whole seconds, and take their time. */
+const CLOCK_TOLERANCE = 5000;
+
 export type Query = Record<string, string | number | undefined>;
 
 export type RestRequest = {
@@ -37,6 +40,8 @@ export type RestSettings = { timeoutMs: number | undefined; traced: Traced; trou
 
 export type Rest = {
   readonly server: string;
+  /** The time by the server's clock, as far as its answers tell. */
+  now(): Date;
   /** Sends a request and reads the JSON answer. */
   json<T>(request: RestRequest): Promise<T>;
   /** Sends a request and reads the answer as text. */
@@ -45,7 +50,7 @@ export type Rest = {
   stream(request: RestRequest): Promise<Readable>;
 };
 
-type Answer = { status: number; body: Readable; retryAfter: string | undefined };
+type Answer = { status: number; body: Readable; retryAfter: string | undefined; date: string | undefined };
 /** How long a try may take, in milliseconds, and what is done with its answer. */
 type How<T> = { limitMs: number; action: (answer: Answer) => Promise<T> };
 
@@ -58,6 +63,7 @@ type How<T> = { limitMs: number; action: (answer: Answer) => Promise<T> };
 export function createRest(connection: Connection, settings: RestSettings): Rest {
   const { timeoutMs, traced } = settings;
   const contact: Contact = createContact(settings.troubled);
+  const clock: ServerClock = { aheadMs: 0 };
   const limited = <T>(request: RestRequest, action: How<T>['action']): Promise<T> => {
     const { signal, patienceMs = timeoutMs || DEFAULT_TIMEOUT } = request;
     const limitOf = (tries: number, leftMs: number): number => {
@@ -66,7 +72,7 @@ export function createRest(connection: Connection, settings: RestSettings): Rest
       return Math.min(timeoutMs ?? Math.min(FIRST_TRY * 2 ** (tries - 1), DEFAULT_TIMEOUT), leftMs);
     };
     const attempt = (tries: number, leftMs: number): Promise<T> =>
-      tryOnce({ connection, contact, traced }, request, { limitMs: limitOf(tries, leftMs), action });
+      tryOnce({ connection, contact, clock, traced }, request, { limitMs: limitOf(tries, leftMs), action });
     return patiently(attempt, {
       ...{ totalMs: patienceMs, signal, answered: () => contact.answered },
       again: (error, tries) => {
@@ -77,13 +83,16 @@ export function createRest(connection: Connection, settings: RestSettings): Rest
   };
   return {
     server: connection.cluster.server,
+    now: () => new Date(Date.now() + (Math.abs(clock.aheadMs) > CLOCK_TOLERANCE ? clock.aheadMs : 0)),
     json: <T>(request: RestRequest) => limited(request, async ({ body }) => JSON.parse(await text(body)) as T),
     text: (request) => limited(request, ({ body }) => text(body)),
     stream: (request) => limited(request, async ({ body }) => body),
   };
 }
 
-type Line = { connection: Connection; contact: Contact; traced: Traced };
+/** Milliseconds that the server's clock is ahead of this machine's. */
+type ServerClock = { aheadMs: number };
+type Line = { connection: Connection; contact: Contact; clock: ServerClock; traced: Traced };
 
 /** One try; where the credentials are no longer accepted, once more with new ones. */
 async function tryOnce<T>(line: Line, request: RestRequest, how: How<T>): Promise<T> {
@@ -103,7 +112,7 @@ async function tryOnce<T>(line: Line, request: RestRequest, how: How<T>): Promis
 }
 
 async function ask<T>(
-  { connection, traced }: Line,
+  { connection, clock, traced }: Line,
   request: RestRequest,
   { limitMs, action, options }: How<T> & { options: https.RequestOptions },
 ): Promise<T> {
@@ -115,6 +124,7 @@ async function ask<T>(
       const value = await send(cluster, options, { ...request, signal });
       return { value, outcome: value.status };
     });
+    if (answer.date !== undefined) clock.aheadMs = Date.parse(answer.date) - Date.now();
     if (answer.status < 300) return await action(answer);
     const retryAfter = parseRetryAfter(answer.retryAfter, Date.now());
     throw toClusterError(answer.status, await text(answer.body), { ...identityOf(options), retryAfter });
@@ -181,12 +191,16 @@ function send(
     });
     sent.on('response', (response) => {
       tellWarnings(response, request);
-      const { statusCode = 0, headers } = response;
-      resolve({ status: statusCode, body: decoded(response), retryAfter: headers['retry-after'] });
+      resolve(answerOf(response));
     });
     sent.on('error', reject);
     sent.end(body);
   });
+}
+
+function answerOf(response: http.IncomingMessage): Answer {
+  const { statusCode = 0, headers } = response;
+  return { status: statusCode, body: decoded(response), retryAfter: headers['retry-after'], date: headers.date };
 }
 
 /** The body of an answer, uncompressed. */

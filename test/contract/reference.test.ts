@@ -72,7 +72,11 @@ suite('captures of the reference CLI, read by ours', () => {
   });
 
   test('its tarball is found where it is', async () => {
-    const sources = await findSources(clusterOf([ended(0)]), 'ref', { hostPath: '/x' as NodePath, nodes: undefined });
+    const sources = await findSources(clusterOf([ended(0)]), 'ref', {
+      hostPath: '/x' as NodePath,
+      nodes: undefined,
+      partial: false,
+    });
     assert.deepEqual([sources.missing, sources.known], [[], true]);
     const [source] = sources.found;
     assert.equal(source?.node, 'node1');

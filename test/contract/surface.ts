@@ -45,7 +45,7 @@ export const surface: readonly SurfaceRow[] = [
   { command: 'capture stop', flags: '--name --timeout' },
   { command: 'capture delete', flags: '--name --all --timeout' },
   { command: 'capture prune', flags: '--older-than -A --all-namespaces --running -y --yes --timeout --dry-run' },
-  { command: 'capture download', flags: `--name --all -A -o --output --blob-url ${S3}` },
+  { command: 'capture download', flags: `--name --all -A -o --output --partial --blob-url ${S3}` },
   {
     command: 'capture upload',
     flags: `--name --node-names --pvc --blob-upload --blob-secret --s3-secret --upload-timeout --cleanup-after-upload ${S3}`,

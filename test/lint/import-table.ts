@@ -27,6 +27,7 @@ const effects = [
     'download-pod',
     'dry-run',
     'held-up',
+    'inquire',
     'observe',
     'part-file',
     'part-lock',

@@ -5,16 +5,9 @@ import { isFinal, type NodeStatus, stopReasonWords, summarize } from '../../../s
 import { decodeResult, encodeResult, encodeSpec } from '../../../src/capture/workload-spec.ts';
 import type { Job, KubeEvent, Pod } from '../../../src/kube/cluster.ts';
 import { jobOf, podOf, result, spec } from '../support/builders.ts';
+import { evicted, statusOf } from '../support/statuses.ts';
 
 const job = jobOf('node1');
-
-function statusOf(pod: Pod | undefined, extra: { job?: Job; events?: KubeEvent[] } = {}): NodeStatus {
-  const jobs = [extra.job ?? job];
-  const [capture] = summarize({ jobs, pods: pod === undefined ? [] : [pod], events: extra.events ?? [] });
-  const [status] = capture?.nodes ?? [];
-  assert.ok(status !== undefined);
-  return status;
-}
 
 function ended(exitCode: number, message: string, reason = 'Error'): Pod {
   return podOf(job, { terminated: { exitCode, reason, message } });
@@ -34,6 +27,11 @@ const unwritable = result({
 const unready = { conditions: [{ type: 'Ready', status: 'False' }] };
 const unscheduled = { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', message: 'no node' }] };
 const running = { running: {} };
+const suspended = { suspend: true, template: {} };
+
+function deleted(pod: Pod): Pod {
+  return { ...pod, metadata: { ...pod.metadata, deletionTimestamp: '2026-11-21T10:15:30Z' } };
+}
 
 /** What was seen, the phase that it means, and words of the problem. */
 const rows: readonly (readonly [what: string, seen: NodeStatus, phase: NodeStatus['phase'], problem?: RegExp])[] = [
@@ -59,6 +57,45 @@ const rows: readonly (readonly [what: string, seen: NodeStatus, phase: NodeStatu
     'failed',
     /^cannot capture on interface any: syntax error$/,
   ],
+  [
+    'a pod that is evicted while it captures',
+    statusOf(podOf(job, running, evicted)),
+    'capturing',
+    /^evicted, as .* drain/,
+  ],
+  ['a pod that was evicted before it began', statusOf(podOf(job, undefined, evicted)), 'failed', /^evicted.*before it/],
+  [
+    'a pod that was evicted, and killed',
+    statusOf(podOf(job, { terminated: { exitCode: 137, reason: 'Error' } }, evicted)),
+    'failed',
+    /^evicted.*; killed \(SIGKILL\): Error \(exit code 137\)$/,
+  ],
+  [
+    'a pod that its kubelet evicted',
+    statusOf(podOf(job, undefined, { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource' })),
+    'failed',
+    /^evicted by the kubelet of its node: The node was low on resource$/,
+  ],
+  [
+    'a pod that is deleted while it captures',
+    statusOf(deleted(podOf(job, running))),
+    'capturing',
+    /^its pod was deleted; /,
+  ],
+  [
+    'a pod that is deleted before it began',
+    statusOf(deleted(podOf(job, undefined))),
+    'failed',
+    /was deleted before it/,
+  ],
+  ['a kill', statusOf(ended(137, '')), 'failed', /^killed \(SIGKILL\): Error \(exit code 137\)$/],
+  [
+    'a program that is not there',
+    statusOf(ended(128, 'exec: no such file', 'StartError')),
+    'failed',
+    /^can't start: .*no such/,
+  ],
+  ['a Job that is suspended', statusOf(undefined, { job: { ...job, spec: suspended } }), 'waiting', /suspended/],
   ['another tool’s success', statusOf(ended(0, '')), 'completed'],
   ['a death', statusOf(ended(137, 'a\nb\nc\nlast', 'OOMKilled')), 'failed', /OOMKilled \(exit code 137\): b c last/],
   ['an evicted pod', statusOf(podOf(job, undefined, { phase: 'Failed', message: 'evicted' })), 'failed', /evicted/],

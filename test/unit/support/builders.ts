@@ -103,7 +103,7 @@ export function spec(extra: Partial<WorkloadSpec> = {}): WorkloadSpec {
   };
 }
 
-type Condition = { type: string; message?: string; lastTransitionTime?: string };
+type Condition = { type: string; reason?: string; message?: string; lastTransitionTime?: string };
 
 /** A capture's Job as the API server shows it. */
 export function jobOf(

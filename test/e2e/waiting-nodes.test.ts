@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { execa } from 'execa';
+import { retina, retinaOk, start } from './support/cli.ts';
+import { apply, items, kubectl, namespace, SCRIPTS, until } from './support/cluster.ts';
+import { packetCount, pcaps, unpack } from './support/judge.ts';
+import { downloads, ended, filesOf, forget, said, tarballsOf, writes, written } from './support/leavings.ts';
+import { killWorkload } from './support/planted.ts';
+import { startStream } from './support/traffic.ts';
+
+const NS = 'e2e-waits-nodes';
+const ON2 = ['--node-names', 'node2'];
+
+const power = (what: 'start' | 'stop') => execa(join(SCRIPTS, 'node'), [what, 'node2']);
+
+const create = (name: string, ...flags: readonly string[]) => ['capture', 'create', '-n', NS, '--name', name, ...flags];
+
+async function capturing(name: string): Promise<void> {
+  await until(`${name} captures`, async () =>
+    (await retina(['capture', 'status', name, '-n', NS])).stdout.includes(' capturing '),
+  );
+}
+
+describe('a capture that is killed', () => {
+  const output = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
+  let clean: () => Promise<void>;
+  before(async () => {
+    clean = await namespace(NS);
+    forget('slain', 'early', 'cut', 'cold', 'lost', 'cordoned', 'drained');
+    await until('pods may be made', async () => (await items('serviceaccounts', '-n', NS)).length > 0);
+    await startStream(NS, 'node1');
+  });
+  after(async () => {
+    await power('start');
+    await kubectl('uncordon', 'node2');
+    await retina(['capture', 'delete', '--all', '-n', NS]);
+    rmSync(output, { recursive: true });
+    forget('slain', 'cut');
+    await clean();
+  });
+
+  /** Fetches what a capture has left; fails unless it is told as partial, opens without complaint and holds packets. */
+  async function assertPartial(name: string, node: 'node1' | 'node2'): Promise<void> {
+    const before = filesOf(name);
+    const got = await retina(['capture', 'download', name, '-n', NS, '-o', output, '--partial']);
+    assert.equal(got.code, 1, got.stderr);
+    const row = new RegExp(`${node} +\\S+\\.partial\\.tar\\.gz +.* partial: ([\\d,]+) packets`);
+    const told = Number(row.exec(got.stdout)?.[1]?.replaceAll(',', ''));
+    assert.match(got.stderr, /✖ 0 tarballs downloaded and verified, 1 partial, 1 not/);
+    const names = readdirSync(join(output, name));
+    assert.deepEqual(
+      names.filter((file) => !file.endsWith('.partial.tar.gz')),
+      [],
+    );
+    const [file = ''] = names;
+    const directory = await unpack(join(output, name, file));
+    const [pcap = ''] = pcaps(directory);
+    assert.equal(await packetCount(pcap), told);
+    assert.ok(told > 100, `${told} packets`);
+    const { stderr } = await execa('tshark', ['-r', pcap, '-c', '1000000', '-T', 'fields', '-e', 'frame.number']);
+    assert.doesNotMatch(stderr, /cut short|damaged/);
+    assert.match(readFileSync(join(directory, 'PARTIAL.txt'), 'utf8'), /did not come to its end/);
+    assert.deepEqual(filesOf(name), before, 'nothing is removed on the node');
+    assert.deepEqual(await downloads(NS), []);
+  }
+
+  test('by SIGKILL: --partial fetches what it had written, also when its Job has gone', async () => {
+    await retinaOk(create('slain', '--node-names', 'node1', '--duration', '10m'));
+    await capturing('slain');
+    await until('it has written', () => written('slain', 'node1') > 1_000_000);
+    await killWorkload(NS, 'slain');
+    await until('it has failed', async () => (await retina(['capture', 'status', 'slain', '-n', NS])).code === 1);
+    const whole = await retina(['capture', 'download', 'slain', '-n', NS, '-o', output]);
+    assert.equal(whole.code, 1);
+    assert.match(whole.stderr, /node node1 has no tarball: killed \(SIGKILL\)/);
+    await assertPartial('slain', 'node1');
+    await kubectl('delete', 'pod', '-n', NS, '-l', 'capture-name=slain');
+    const status = await retina(['capture', 'status', 'slain', '-n', NS]);
+    assert.match(status.stdout, /killed \(SIGKILL, as where memory runs out\): .*exit code 137.*; its pod is gone/);
+    assert.match(status.stdout, /capture download slain -n e2e-waits-nodes --partial/);
+    await retinaOk(['capture', 'delete', 'slain', '-n', NS]);
+    rmSync(join(output, 'slain'), { recursive: true });
+    await assertPartial('slain', 'node1');
+  });
+
+  test('a node that is cordoned is captured on; kubectl drain ends it in good order', async () => {
+    await kubectl('cordon', 'node2');
+    const waiting = start(create('drained', ...ON2, '--duration', '10m', '--wait'));
+    await until('it writes', () => writes('drained', 'node2'));
+    const only = ['--pod-selector', 'capture-name=drained', '--force', '--ignore-daemonsets', '--timeout=60s'];
+    await kubectl('drain', 'node2', ...only);
+    await kubectl('uncordon', 'node2');
+    const ran = await ended(waiting);
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.match(ran.stderr, /node2: saved .*; ended early: evicted, as kubectl drain does/);
+    assert.equal(tarballsOf('drained').length, 1);
+    await until(
+      'its Job is complete',
+      async () => (await retina(['capture', 'status', 'drained', '-n', NS])).code === 0,
+    );
+  });
+
+  test('by a power cut: told while the node is away, and fetched when it is back; then the node goes for good', async () => {
+    await startStream(NS, 'node2');
+    await retinaOk(create('early', ...ON2, '--duration', '1s', '--wait'));
+    const waiting = start(create('cut', ...ON2, '--duration', '10m', '--wait'));
+    const told = said(waiting, 'node2: capturing (node node2 does not answer)', 90);
+    await capturing('cut');
+    await until('it has written', () => written('cut', 'node2') > 1_000_000);
+    await power('stop');
+    await told;
+
+    const far = await retina(['capture', 'download', 'early', '-n', NS, '-o', output]);
+    assert.equal(far.code, 1);
+    assert.match(far.stderr, /node node2 is not Ready: Kubelet stopped posting node status/);
+    assert.ok(far.seconds < 10, `took ${far.seconds} s`);
+    assert.deepEqual(await downloads(NS), []);
+
+    const cold = await retina(create('cold', ...ON2, '--duration', '10m', '--wait', '--timeout', '5s'));
+    assert.equal(cold.code, 1);
+    assert.match(cold.stderr, /node2: waiting: node node2 is not Ready: Kubelet stopped posting node status/);
+    assert.match(cold.stderr, /See: kubectl describe node node2/);
+    assert.match(cold.stderr, /after 5 s, 1 of 1 nodes of capture cold are not done: node2 \(node node2 is not Ready/);
+    const held = await retina(['capture', 'status', 'cold', '-n', NS]);
+    assert.match(held.stdout, /node2: waiting: node node2 is not Ready/);
+
+    const { metadata, spec } = JSON.parse(await kubectl('get', 'node', 'node2', '-o', 'json'));
+    const { name, labels, annotations } = metadata;
+    await kubectl('delete', 'node', 'node2');
+    const gone = await retina(['capture', 'status', 'cold', '-n', NS]);
+    assert.equal(gone.code, 1);
+    assert.match(gone.stdout, /node2: node node2 is not in the cluster any more/);
+    const ran = await ended(waiting);
+    assert.equal(ran.code, 1, ran.stderr);
+    assert.match(ran.stderr, /node2: failed: node node2 is not in the cluster any more/);
+
+    // A kubelet that begins without its node does not become Ready before it is started once more.
+    await apply({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels, annotations }, spec });
+    await power('start');
+    await until('node2 is Ready', async () => {
+      const nodes = await items<{
+        metadata: { name: string };
+        status: { conditions: { type: string; status: string }[] };
+      }>('nodes');
+      const node = nodes.find(({ metadata }) => metadata.name === 'node2');
+      return node?.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+    });
+    await until(
+      'the kubelet has told',
+      async () => (await retina(['capture', 'status', 'cut', '-n', NS])).code === 1,
+      90,
+    );
+    await assertPartial('cut', 'node2');
+    for (const name of ['cold', 'cut', 'early']) await retinaOk(['capture', 'delete', name, '-n', NS]);
+    const left = await items('jobs,pods', '-n', NS, '-l', 'retina.sh/app');
+    assert.deepEqual(
+      left.filter((object) => !JSON.stringify(object).includes('"drained')),
+      [],
+    );
+  });
+});
