@@ -7,14 +7,12 @@ const HINT_IMAGE = 'Try --image with one that exists and that the nodes may pull
 const HINT_DESCRIBE = 'See: kubectl describe pod';
 
 /** Reasons for which the kubelet will not start a container; retrying changes nothing soon. */
-const CANNOT_START: Readonly<Record<string, string>> = {
-  ImagePullBackOff: HINT_IMAGE,
-  ErrImageNeverPull: HINT_IMAGE,
-  InvalidImageName: HINT_IMAGE,
-  CreateContainerConfigError: HINT_DESCRIBE,
-  CreateContainerError: HINT_DESCRIBE,
-  RunContainerError: HINT_DESCRIBE,
-};
+const CANNOT_START: ReadonlyMap<string, string> = new Map([
+  ...['ImagePullBackOff', 'ErrImageNeverPull', 'InvalidImageName'].map((reason) => [reason, HINT_IMAGE] as const),
+  ...['CreateContainerConfigError', 'CreateContainerError', 'RunContainerError'].map(
+    (reason) => [reason, HINT_DESCRIBE] as const,
+  ),
+]);
 
 /** The essence of what container runtimes say when they cannot pull. */
 const PULL_WORDS: readonly (readonly [RegExp, string])[] = [
@@ -31,7 +29,7 @@ const PULL_WORDS: readonly (readonly [RegExp, string])[] = [
 /** Why the kubelet will not start a container, or undefined while it may. */
 export function startProblem(container: Container | undefined): StartProblem | undefined {
   const waiting = container?.state?.waiting;
-  const hint = CANNOT_START[waiting?.reason ?? ''];
+  const hint = CANNOT_START.get(waiting?.reason ?? '');
   return hint === undefined ? undefined : { problem: `can't start: ${waitingWords(container)}`, hint };
 }
 

@@ -10,6 +10,7 @@ import {
   scratchName,
 } from './names.ts';
 import { nodeOfJob } from './node-of-job.ts';
+import { oneLine, plainText } from './plain-text.ts';
 import { resultProblem } from './result-words.ts';
 import {
   type DestinationSpec,
@@ -83,12 +84,12 @@ export function summarize(observed: Observed): CaptureSummary[] {
     );
     const metadata = jobs[0]?.metadata;
     return {
-      name: metadata?.labels?.[LABEL_CAPTURE] ?? '',
-      namespace: metadata?.namespace ?? '',
-      createdAt: new Date(Math.min(...jobs.map((job) => Date.parse(job.metadata?.creationTimestamp ?? '')))),
+      name: oneLine(metadata?.labels?.[LABEL_CAPTURE] ?? ''),
+      namespace: oneLine(metadata?.namespace ?? ''),
+      createdAt: new Date(Math.min(...jobs.map((job) => Date.parse(job.metadata?.creationTimestamp ?? '') || 0))),
       state: stateOf(nodes),
       ending: jobs.every((job) => job.metadata?.deletionTimestamp !== undefined),
-      labels: Object.assign({}, ...jobs.map((job) => job.metadata?.labels)),
+      labels: plainText(Object.assign({}, ...jobs.map((job) => job.metadata?.labels)) as Record<string, string>),
       nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)),
     };
   });
@@ -119,14 +120,14 @@ function nodeStatus(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]
   const told = (pod === undefined ? undefined : podTells(pod)) ?? jobTells(job, pod, events);
   const node = pod?.spec?.nodeName ?? nodeOfJob(job) ?? '';
   const order = specOf(annotations[ANNOTATION_WORKLOAD]);
-  return {
+  const capture = job.metadata?.labels?.[LABEL_CAPTURE] ?? '';
+  const silent = told.phase === 'failed' && told.result === undefined && told.mayStart !== true;
+  const status: NodeStatus = {
     node,
     job: job.metadata?.name ?? '',
     pod: pod?.metadata?.name,
     problem: undefined,
-    hint:
-      told.phase === 'failed' && told.result === undefined && told.mayStart !== true ? leftHint(order, pod) : undefined,
-    result: undefined,
+    hint: silent ? leftHint(order, { capture, node, gone: pod === undefined }) : undefined,
     hostPath: annotations[ANNOTATION_HOST_PATH],
     stem: annotations[ANNOTATION_FILENAME],
     filter: filterOfSpec(annotations[ANNOTATION_WORKLOAD] ?? ''),
@@ -135,7 +136,11 @@ function nodeStatus(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]
     serviceAccount: job.spec?.template?.spec?.serviceAccountName,
     mayStart: false,
     ...told,
+    // Of what and where it is, the cluster knows better than the pod's own words.
+    result: told.result === undefined ? undefined : { ...told.result, capture, node },
   };
+  const plain = plainText(status);
+  return plain.phase === 'failed' && !plain.problem ? { ...plain, problem: 'no reason told' } : plain;
 }
 
 /** What the pod was told; undefined where it is another tool's, or of another version. */
@@ -149,14 +154,17 @@ function specOf(order: string | undefined): WorkloadSpec | undefined {
 }
 
 /** Where to look for what a pod had that ended without telling, or that has gone and its result with it. */
-function leftHint(order: WorkloadSpec | undefined, pod: Pod | undefined): string | undefined {
+function leftHint(
+  order: WorkloadSpec | undefined,
+  { capture, node, gone }: { capture: string; node: string; gone: boolean },
+): string | undefined {
   if (order === undefined) return undefined;
-  const { capture, node, stem, nodePlace } = order;
+  const { stem, nodePlace } = order;
   const place = order.destinations.find((to) => to.kind === 'host-path')?.path ?? nodePlace?.path;
   const left =
     place === undefined ? [] : [`What was not delivered is on ${node}, in ${posix.join(place, scratchName(stem))}.`];
   const search = `Whether it was delivered is not known; to look for it: kubectl retina capture download ${capture}`;
-  return [...left, ...(pod === undefined ? [search] : [])].join(' ') || undefined;
+  return [...left, ...(gone ? [search] : [])].join(' ') || undefined;
 }
 
 /** The image of our own captures: another tool's may not hold this program. */

@@ -122,8 +122,8 @@ function containersOf({ config, rest, signal, traced }: Connection): Pick<Cluste
   const path = ({ namespace, pod }: ContainerTarget, what: string): string =>
     `${pathOf('pods', namespace)}/${encodeURIComponent(pod)}/${what}`;
   return {
-    log: (target, { lines, seconds }, until) => {
-      const query = { container: target.container, tailLines: lines, sinceSeconds: seconds };
+    log: (target, { lines, seconds, bytes }, until) => {
+      const query = { container: target.container, tailLines: lines, sinceSeconds: seconds, limitBytes: bytes };
       return rest.text({ method: 'GET', path: path(target, 'log'), query, signal: AbortSignal.any([until, signal]) });
     },
     exec: (target, stdout, until) =>
