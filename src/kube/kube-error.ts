@@ -1,9 +1,12 @@
 import { X509Certificate } from 'node:crypto';
-import type { V1Status } from '@kubernetes/client-node';
 import { ClusterError, messageOf } from '../errors.ts';
 
+/** Names as Kubernetes has them: what is made of them may be pasted into a shell. */
 const FORBIDDEN =
-  /User "(?<user>[^"]*)" cannot (?<verb>[\w:-]+) resource "(?<resource>[^"]+)" in API group "(?<group>[^"]*)"(?: in the namespace "(?<namespace>[^"]+)")?/;
+  /User "(?<user>[^"]*)" cannot (?<verb>[\w:-]+) resource "(?<resource>[\w./-]+)" in API group "(?<group>[\w.-]*)"(?: in the namespace "(?<namespace>[\w.-]+)")?/;
+/** Characters that are shown of a refusal, and of an answer that is no refusal of an API server. */
+const MAX_MESSAGE = 4000;
+const MAX_BODY = 500;
 
 const CONNECTION: Record<string, (host: string) => string> = {
   ECONNREFUSED: (host) => `the API server ${host} refused the connection`,
@@ -115,7 +118,9 @@ export type Identity = { certificate?: Buffer | undefined; token?: boolean | und
 /** The answer of the API server to a request that it did not grant. */
 export function toClusterError(status: number, body: string, identity: Identity = {}): ClusterError {
   const parsed = parseStatus(body);
-  const message = (parsed?.message ?? (body.trim().slice(0, 500) || `status ${status}`)).replace(/\s*\n\s*/g, ' ');
+  const told = parsed?.message?.trim() || body.trim().slice(0, MAX_BODY) || `status ${status}`;
+  const whole = told.replace(/[\r\n]+[ \t]*/g, ' ');
+  const message = whole.length > MAX_MESSAGE ? `${whole.slice(0, MAX_MESSAGE)}…` : whole;
   const base = { status, reason: parsed?.reason };
   if (status === 401) return notAuthenticated(base, identity);
   const denied = status === 403 ? FORBIDDEN.exec(message)?.groups : undefined;
@@ -165,10 +170,12 @@ function notAuthenticated(base: { status: number; reason: string | undefined }, 
   });
 }
 
-function parseStatus(body: string): V1Status | undefined {
+/** Of a refusal, what is text: whatever stands between may have made up the rest. */
+function parseStatus(body: string): { message: string | undefined; reason: string | undefined } | undefined {
   try {
-    const value = JSON.parse(body) as V1Status;
-    return value.kind === 'Status' ? value : undefined;
+    const { kind, message, reason } = JSON.parse(body) as Record<string, unknown>;
+    const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+    return kind === 'Status' ? { message: text(message), reason: text(reason) } : undefined;
   } catch {
     return undefined;
   }

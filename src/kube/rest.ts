@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { pipeline, type Readable } from 'node:stream';
+import { ClusterError } from '../errors.ts';
 import type { Connection } from './config.ts';
 import { type Identity, toClusterError, toConnectionError } from './kube-error.ts';
 import { type Traced, trace } from './trace.ts';
@@ -9,6 +10,8 @@ import { type Traced, trace } from './trace.ts';
 const MAX_SOCKETS = 64;
 /** Milliseconds to wait for an answer when no `--request-timeout` was given. */
 const DEFAULT_TIMEOUT = 60_000;
+/** Bytes of an answer, uncompressed: a page of Jobs has some millions. Compressed, a whole memory full is a short answer. */
+const MAX_ANSWER = 256 << 20;
 
 export type Query = Record<string, string | number | undefined>;
 
@@ -68,7 +71,7 @@ export function createRest({ cluster, config }: Connection, timeoutMs: number | 
   };
   return {
     server,
-    json: <T>(request: RestRequest) => limited(request, async ({ body }) => JSON.parse(await text(body)) as T),
+    json: <T>(request: RestRequest) => limited(request, async ({ body }) => parseAnswer<T>(await text(body))),
     text: (request) => limited(request, ({ body }) => text(body)),
     stream: (request) => limited(request, async ({ body }) => body),
   };
@@ -157,6 +160,22 @@ function tellWarnings(response: http.IncomingMessage, { warned }: RestRequest): 
 
 async function text(body: Readable): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk as Buffer);
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > MAX_ANSWER) {
+      throw new ClusterError(`the API server's answer is longer than ${MAX_ANSWER >> 20} MiB`, {
+        hint: 'Is the server of the context (or --server URL) right? Try: kubectl cluster-info',
+      });
+    }
+  }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** A document; a bare word or number is JSON, too, but no answer of an API server. */
+function parseAnswer<T>(answer: string): T {
+  const value: unknown = JSON.parse(answer);
+  if (typeof value !== 'object' || value === null) throw new SyntaxError('the answer is no object');
+  return value as T;
 }
