@@ -39,6 +39,15 @@ const HOST_PROCESS = { hostProcess: true, runAsUserName: 'NT AUTHORITY\\SYSTEM' 
 export type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
 type Container = PodSpec['containers'][number];
 
+/**
+ * No sidecar of a service mesh: it would take part in what is captured, and go on when the workload has ended. Istio reads
+ * the label, before 1.10 the annotation; Linkerd its own.
+ */
+export const NO_MESH = {
+  labels: { 'sidecar.istio.io/inject': 'false' },
+  annotations: { 'sidecar.istio.io/inject': 'false', 'linkerd.io/inject': 'disabled' },
+};
+
 /** The Job that captures on one node. */
 export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: string; startedAt: Date }): Job {
   const labels = captureLabels(spec.capture);
@@ -55,7 +64,10 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
       backoffLimit: 0,
       ...(settings.ttlSeconds === undefined ? {} : { ttlSecondsAfterFinished: settings.ttlSeconds }),
       template: {
-        metadata: { labels: { ...labels, ...identityLabel(spec) }, annotations: podAnnotations(spec, run.startedAt) },
+        metadata: {
+          labels: { ...labels, ...NO_MESH.labels, ...identityLabel(spec) },
+          annotations: { ...podAnnotations(spec, run.startedAt), ...NO_MESH.annotations },
+        },
         spec: podSpec(spec, settings),
       },
     },
