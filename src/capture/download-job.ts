@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Job } from '../kube/cluster.ts';
-import { nodeAffinity, pullSecrets, READS_TARBALLS, TOLERATIONS } from './job.ts';
+import { NO_MESH, nodeAffinity, pullSecrets, READS_TARBALLS, TOLERATIONS } from './job.ts';
 import { ANNOTATION_NODE, APP_DOWNLOAD, CONTAINER_DOWNLOAD, LABEL_APP, LABEL_DOWNLOAD_OF } from './names.ts';
 import type { NodePath } from './request.ts';
 import type { PodImage } from './status.ts';
@@ -44,7 +44,7 @@ export function buildDownloadJob(order: DownloadJob): Job {
       ttlSecondsAfterFinished: 0,
       activeDeadlineSeconds: DEADLINE_SECONDS,
       template: {
-        metadata: { labels },
+        metadata: { labels: { ...labels, ...NO_MESH.labels }, annotations: NO_MESH.annotations },
         spec: {
           restartPolicy: 'Never',
           automountServiceAccountToken: false,

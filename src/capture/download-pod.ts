@@ -5,6 +5,7 @@ import { buildDownloadJob, type DownloadJob } from './download-job.ts';
 import { startProblem } from './image-problem.ts';
 import { nodeHealth } from './inquire.ts';
 import { CONTAINER_DOWNLOAD } from './names.ts';
+import { oneLine } from './plain-text.ts';
 
 /** Milliseconds until a download pod must run. */
 const START_LIMIT = 90_000;
@@ -112,18 +113,22 @@ function podTells(pod: Pod | undefined, order: DownloadJob): { running?: string;
   if (running !== undefined) return { running: pod?.metadata?.name ?? '' };
   const here = `the download pod on node ${order.node}`;
   const stuck = startProblem(container, pod?.metadata);
-  if (stuck !== undefined) return { problem: new CaptureError(`${here} ${stuck.problem}`, { hint: stuck.hint }) };
+  if (stuck !== undefined)
+    return { problem: new CaptureError(`${here} ${oneLine(stuck.problem)}`, { hint: stuck.hint }) };
   const place = pod?.status?.conditions?.find((c) => c.type === 'PodScheduled' && c.status === 'False');
   if (place !== undefined) {
     return {
-      problem: new CaptureError(`${here} cannot be scheduled: ${place.message ?? place.reason}`, {
-        hint: `Is there such a node? kubectl get node ${order.node}`,
-      }),
+      problem: new CaptureError(
+        `${here} cannot be scheduled: ${oneLine(place.message ?? place.reason ?? 'no reason told')}`,
+        {
+          hint: `Is there such a node? kubectl get node ${order.node}`,
+        },
+      ),
     };
   }
   if (terminated === undefined && pod?.status?.phase !== 'Failed') return {};
   const words = terminated?.message ?? pod?.status?.message ?? pod?.status?.reason ?? 'no reason told';
-  return { problem: new CaptureError(`${here} ended at once: ${words.trim().slice(0, 300)}`) };
+  return { problem: new CaptureError(`${here} ended at once: ${oneLine(words).slice(0, 300)}`) };
 }
 
 /** A directory that is not there, or a refused pod, shows in events only. */
@@ -135,9 +140,12 @@ function eventTells(events: readonly KubeEvent[], jobName: string, order: Downlo
   if (mount !== undefined) return new NoDirectoryError(order.hostPath, order.node);
   const refused = about.find((event) => event.reason === 'FailedCreate');
   if (refused === undefined) return undefined;
-  return new CaptureError(`the download pod for node ${order.node} was refused: ${refused.message}`, {
-    hint: 'It needs a hostPath volume: use a namespace that admits privileged pods.',
-  });
+  return new CaptureError(
+    `the download pod for node ${order.node} was refused: ${oneLine(refused.message ?? 'no reason told')}`,
+    {
+      hint: 'It needs a hostPath volume: use a namespace that admits privileged pods.',
+    },
+  );
 }
 
 /** The directory to download from does not exist on a node. */

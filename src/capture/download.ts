@@ -4,6 +4,7 @@ import { CaptureError, ClusterError, messageOf } from '../errors.ts';
 import type { Cluster, ExecOutcome } from '../kube/cluster.ts';
 import { CONTAINER_DOWNLOAD } from './names.ts';
 import { decodeDigest, decodeNodeFiles, decodePartials, type NodeFile, nodeFilesCommand } from './node-files.ts';
+import { oneLine } from './plain-text.ts';
 
 /** Tries without a single new byte before a download is given up. */
 const MAX_IDLE_TRIES = 5;
@@ -102,7 +103,7 @@ async function fetchBytes(
     const outcome = await readOnce(place, file, part);
     if (part.size() >= file.bytes) return;
     if (outcome.exitCode !== null && outcome.exitCode > 0 && outcome.exitCode < KILLED) {
-      throw new CaptureError(`${file.name} cannot be read on node ${place.node}: ${outcome.stderr.trim()}`);
+      throw new CaptureError(`${file.name} cannot be read on node ${place.node}: ${oneLine(outcome.stderr)}`);
     }
     await requirePod(place);
     if (outcome.exitCode === 0) await requireWhole(place, file, part);
@@ -195,7 +196,7 @@ function brokeOff(
   file: ExpectedFile,
   how: { part: PartialFile; idle: number; outcome: ExecOutcome },
 ): CaptureError {
-  const why = how.outcome.stderr.trim();
+  const why = oneLine(how.outcome.stderr);
   return new CaptureError(
     `the stream of ${file.name} from node ${place.node} broke off ${how.idle} times at byte ${how.part.size()} of ${file.bytes}${why ? `: ${why}` : ''}`,
     { hint: KEPT },
@@ -211,7 +212,7 @@ async function ask<T>(place: Place, command: readonly string[], decode: (text: s
     await requirePod(place);
     const cut = outcome.exitCode === null || outcome.exitCode >= KILLED;
     if (!cut || idle === MAX_IDLE_TRIES) {
-      const why = outcome.stderr.trim() || 'the stream was cut';
+      const why = oneLine(outcome.stderr) || 'the stream was cut';
       throw new CaptureError(`looking for files on node ${place.node} failed: ${why}`);
     }
     await sleep(pauseAfter(idle), undefined, { signal: place.signal }).catch(() => undefined);

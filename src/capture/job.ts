@@ -57,6 +57,15 @@ const OUTLIVES_POD = {
 export type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
 type Container = PodSpec['containers'][number];
 
+/**
+ * No sidecar of a service mesh: it would take part in what is captured, and go on when the workload has ended. Istio reads
+ * the label, before 1.10 the annotation; Linkerd its own.
+ */
+export const NO_MESH = {
+  labels: { 'sidecar.istio.io/inject': 'false' },
+  annotations: { 'sidecar.istio.io/inject': 'false', 'linkerd.io/inject': 'disabled' },
+};
+
 /** The Job that captures on one node. */
 export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: string; startedAt: Date }): Job {
   const labels = captureLabels(spec.capture);
@@ -74,7 +83,10 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
       ...OUTLIVES_POD,
       ...lifetime(spec, settings),
       template: {
-        metadata: { labels: { ...labels, ...identityLabel(spec) }, annotations: podAnnotations(spec, run.startedAt) },
+        metadata: {
+          labels: { ...labels, ...NO_MESH.labels, ...identityLabel(spec) },
+          annotations: { ...podAnnotations(spec, run.startedAt), ...NO_MESH.annotations },
+        },
         spec: podSpec(spec, settings),
       },
     },

@@ -90,6 +90,6 @@ export function startEvent(events: readonly KubeEvent[], { metadata }: Pod): Tol
 /** By the times that their reporter gave: all of one pod's are of one kubelet. */
 export function newest(events: readonly KubeEvent[]): KubeEvent | undefined {
   const at = ({ lastTimestamp, eventTime, metadata }: KubeEvent): string =>
-    lastTimestamp ?? eventTime ?? metadata.creationTimestamp ?? '';
+    lastTimestamp ?? eventTime ?? metadata?.creationTimestamp ?? '';
   return events.toSorted((a, b) => (at(a) < at(b) ? 1 : -1))[0];
 }

@@ -11,6 +11,7 @@ import {
 } from './names.ts';
 import { nodeOfJob } from './node-of-job.ts';
 import { tellNode } from './node-tells.ts';
+import { oneLine, plainText } from './plain-text.ts';
 import type { Health, Phase, Seen } from './told.ts';
 import {
   type DestinationSpec,
@@ -95,12 +96,12 @@ export function summarize(observed: Observed): CaptureSummary[] {
     });
     const metadata = jobs[0]?.metadata;
     return {
-      name: metadata?.labels?.[LABEL_CAPTURE] ?? '',
-      namespace: metadata?.namespace ?? '',
-      createdAt: new Date(Math.min(...jobs.map((job) => Date.parse(job.metadata?.creationTimestamp ?? '')))),
+      name: oneLine(metadata?.labels?.[LABEL_CAPTURE] ?? ''),
+      namespace: oneLine(metadata?.namespace ?? ''),
+      createdAt: new Date(Math.min(...jobs.map((job) => Date.parse(job.metadata?.creationTimestamp ?? '') || 0))),
       state: stateOf(nodes),
       ending: jobs.every((job) => job.metadata?.deletionTimestamp !== undefined),
-      labels: Object.assign({}, ...jobs.map((job) => job.metadata?.labels)),
+      labels: plainText(Object.assign({}, ...jobs.map((job) => job.metadata?.labels)) as Record<string, string>),
       nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)),
     };
   });
@@ -131,15 +132,16 @@ function nodeStatus(seen: Seen): NodeStatus {
   const { began = true, ...told } = tellNode(seen);
   const node = pod?.spec?.nodeName ?? nodeOfJob(job) ?? '';
   const order = specOf(annotations[ANNOTATION_WORKLOAD]);
+  const capture = job.metadata?.labels?.[LABEL_CAPTURE] ?? '';
   const lost = told.phase === 'failed' && told.result === undefined && told.mayStart !== true && began;
-  const hints = [told.hint, lost ? leftHint(order, pod) : undefined].filter((hint) => hint !== undefined);
-  return {
+  const left = lost ? leftHint(order, { capture, node, gone: pod === undefined }) : undefined;
+  const hints = [told.hint, left].filter((hint) => hint !== undefined);
+  const status: NodeStatus = {
     node,
     job: job.metadata?.name ?? '',
     pod: pod?.metadata?.name,
     problem: undefined,
     endedBy: undefined,
-    result: undefined,
     hostPath: annotations[ANNOTATION_HOST_PATH],
     stem: annotations[ANNOTATION_FILENAME],
     filter: filterOfSpec(annotations[ANNOTATION_WORKLOAD] ?? ''),
@@ -150,8 +152,13 @@ function nodeStatus(seen: Seen): NodeStatus {
     scratchPlaces: order === undefined ? [] : placesOf(order),
     clockOffsetMs: clockOffset(job, pod, told.result),
     ...told,
-    hint: hints.length === 0 ? undefined : hints.join('\n'),
+    hint: undefined,
+    // Of what and where it is, the cluster knows better than the pod's own words.
+    result: told.result === undefined ? undefined : { ...told.result, capture, node },
   };
+  // Hints have lines of their own, and are our words.
+  const plain = { ...plainText(status), hint: hints.length === 0 ? undefined : hints.join('\n') };
+  return plain.phase === 'failed' && !plain.problem ? { ...plain, problem: 'no reason told' } : plain;
 }
 
 /** Events tell of a Job, or of its pod; one that has gone is known by its name, which begins with the Job's. */
@@ -164,7 +171,7 @@ function eventsByJob({ events }: Observed): (job: Job, pod: Pod | undefined) => 
         involvedObject.namespace === job.metadata?.namespace &&
         involvedObject.name?.startsWith(`${job.metadata?.name}-`) &&
         // An earlier capture of the same name had pods of such names, too.
-        (metadata.creationTimestamp ?? '') >= (job.metadata?.creationTimestamp ?? ''),
+        (metadata?.creationTimestamp ?? '') >= (job.metadata?.creationTimestamp ?? ''),
     );
   return (job, pod) => [
     ...(byUid.get(job.metadata?.uid) ?? []),
@@ -189,9 +196,12 @@ function placesOf({ destinations, nodePlace }: WorkloadSpec): string[] {
 }
 
 /** Where to look for what a pod had that ended without telling, or that has gone and its result with it. */
-function leftHint(order: WorkloadSpec | undefined, pod: Pod | undefined): string | undefined {
+function leftHint(
+  order: WorkloadSpec | undefined,
+  { capture, node, gone }: { capture: string; node: string; gone: boolean },
+): string | undefined {
   if (order === undefined) return undefined;
-  const { capture, namespace, node, stem } = order;
+  const { namespace, stem } = order;
   const [place] = placesOf(order);
   const fetch = `kubectl retina capture download ${capture} -n ${namespace}`;
   const left =
@@ -201,7 +211,7 @@ function leftHint(order: WorkloadSpec | undefined, pod: Pod | undefined): string
           `What was not delivered is on ${node}, in ${posix.join(place, scratchName(stem))}. To fetch it: ${fetch} --partial`,
         ];
   const search = `Whether it was delivered is not known; to look for it: ${fetch}`;
-  return [...left, ...(pod === undefined ? [search] : [])].join('\n') || undefined;
+  return [...left, ...(gone ? [search] : [])].map(oneLine).join('\n') || undefined;
 }
 
 /** The image of our own captures: another tool's may not hold this program. */

@@ -6,6 +6,7 @@ import { createJobs, startGrace } from './create-jobs.ts';
 import { removeWithPods } from './download-pod.ts';
 import { startProblem } from './image-problem.ts';
 import { CONTAINER_UPLOAD, LABEL_UPLOAD_OF } from './names.ts';
+import { oneLine, plainText } from './plain-text.ts';
 import { buildUploadJob, type UploadOrder } from './upload-job.ts';
 import type { UploadPlan } from './upload-plan.ts';
 import { decodeUploadResult, type UploadResult } from './upload-spec.ts';
@@ -143,9 +144,10 @@ function podTells(pod: Pod, one: Running): UploadResult | CaptureError | undefin
   const terminated = container?.state?.terminated;
   if (terminated !== undefined) {
     try {
-      return decodeUploadResult(terminated.message ?? '');
+      return plainText(decodeUploadResult(terminated.message ?? ''));
     } catch (cause) {
-      const words = terminated.message?.trim().split('\n').slice(-3).join(' ').slice(0, 500) || terminated.reason;
+      const last = terminated.message?.trim().split('\n').slice(-3).join(' ') || terminated.reason;
+      const words = oneLine(last ?? 'no reason told').slice(0, 500);
       return new CaptureError(
         `${here} ended without telling what it did (exit code ${terminated.exitCode}): ${words}`,
         {
@@ -156,15 +158,20 @@ function podTells(pod: Pod, one: Running): UploadResult | CaptureError | undefin
     }
   }
   if (pod.status?.phase === 'Failed') {
-    return new CaptureError(`${here} was ended: ${pod.status.message ?? pod.status.reason ?? 'no reason told'}`);
+    return new CaptureError(
+      `${here} was ended: ${oneLine(pod.status.message ?? pod.status.reason ?? 'no reason told')}`,
+    );
   }
   const stuck = startProblem(container, pod.metadata);
-  if (stuck !== undefined) return new CaptureError(`${here} ${stuck.problem}`, { hint: stuck.hint });
+  if (stuck !== undefined) return new CaptureError(`${here} ${oneLine(stuck.problem)}`, { hint: stuck.hint });
   const place = pod.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
   if (place === undefined) return undefined;
-  return new CaptureError(`${here} cannot be scheduled: ${place.message ?? place.reason}`, {
-    hint: `Is there such a node? kubectl get node ${nodeOf(one)}`,
-  });
+  return new CaptureError(
+    `${here} cannot be scheduled: ${oneLine(place.message ?? place.reason ?? 'no reason told')}`,
+    {
+      hint: `Is there such a node? kubectl get node ${nodeOf(one)}`,
+    },
+  );
 }
 
 /** A directory or a Secret that is not there, or a refused pod, shows in events only. */
@@ -173,7 +180,7 @@ function eventTells(events: readonly KubeEvent[], one: Running): CaptureError | 
   const about = events.filter(({ involvedObject }) => involvedObject?.name?.startsWith(name));
   const refused = about.find(({ reason }) => reason === 'FailedCreate');
   if (refused !== undefined)
-    return new CaptureError(`${podOn(one)} was refused: ${refused.message}`, {
+    return new CaptureError(`${podOn(one)} was refused: ${oneLine(refused.message ?? 'no reason told')}`, {
       hint: 'It needs hostNetwork and a hostPath volume: use a namespace that admits privileged pods.',
     });
   const mount = about.find(({ reason }) => reason === 'FailedMount')?.message ?? '';

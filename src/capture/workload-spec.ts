@@ -223,7 +223,8 @@ export function decode<T>(schema: z.ZodMiniType<T>, text: string, what: string):
   }
   const version = (value as { version?: unknown } | null)?.version;
   if (version !== WORKLOAD_VERSION) {
-    throw new Error(`the ${what} has version ${String(version)}; this program knows version ${WORKLOAD_VERSION}`);
+    const told = typeof version === 'number' ? `version ${version}` : 'no version';
+    throw new Error(`the ${what} has ${told}; this program knows version ${WORKLOAD_VERSION}`);
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

@@ -109,8 +109,8 @@ function containersOf({ connection, rest, signal, traced }: Used): Pick<Cluster,
   const path = ({ namespace, pod }: ContainerTarget, what: string): string =>
     `${pathOf('pods', namespace)}/${encodeURIComponent(pod)}/${what}`;
   return {
-    log: (target, { lines, seconds }, until) => {
-      const query = { container: target.container, tailLines: lines, sinceSeconds: seconds };
+    log: (target, { lines, seconds, bytes }, until) => {
+      const query = { container: target.container, tailLines: lines, sinceSeconds: seconds, limitBytes: bytes };
       return rest.text({
         ...{ method: 'GET', path: path(target, 'log'), query, signal: AbortSignal.any([until, signal]) },
         // Whoever asks for it does so again and again.

@@ -124,8 +124,12 @@ export type Cluster = {
     signal: AbortSignal,
     changed: (items: readonly Kinds[K][]) => void,
   ): Promise<void>;
-  /** The last lines that a container wrote, of the last seconds. */
-  log(target: ContainerTarget, limits: { lines: number; seconds: number }, signal: AbortSignal): Promise<string>;
+  /** The last lines that a container wrote, of the last seconds; at most so many bytes of them. */
+  log(
+    target: ContainerTarget,
+    limits: { lines: number; seconds: number; bytes: number },
+    signal: AbortSignal,
+  ): Promise<string>;
   /** Runs a command in a running container; its stdout goes to `stdout`, with back-pressure. */
   exec(target: ExecTarget, stdout: Writable, signal: AbortSignal): Promise<ExecOutcome>;
   /** The same cluster, for cleaning up: its requests go on when the command was interrupted. */

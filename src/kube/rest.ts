@@ -14,9 +14,10 @@ const MAX_SOCKETS = 64;
 const DEFAULT_TIMEOUT = 60_000;
 /** Milliseconds for its first try; doubled for each further one: a connection may be dead without telling so. */
 const FIRST_TRY = 20_000;
-
 /** Milliseconds that two clocks may differ by: answers tell whole seconds, and take their time. */
 const CLOCK_TOLERANCE = 5000;
+/** Bytes of an answer, uncompressed: a page of Jobs has some millions. Compressed, a whole memory full is a short answer. */
+const MAX_ANSWER = 256 << 20;
 
 export type Query = Record<string, string | number | undefined>;
 
@@ -84,7 +85,7 @@ export function createRest(connection: Connection, settings: RestSettings): Rest
   return {
     server: connection.cluster.server,
     now: () => new Date(Date.now() + (Math.abs(clock.aheadMs) > CLOCK_TOLERANCE ? clock.aheadMs : 0)),
-    json: <T>(request: RestRequest) => limited(request, async ({ body }) => JSON.parse(await text(body)) as T),
+    json: <T>(request: RestRequest) => limited(request, async ({ body }) => parseAnswer<T>(await text(body))),
     text: (request) => limited(request, ({ body }) => text(body)),
     stream: (request) => limited(request, async ({ body }) => body),
   };
@@ -222,6 +223,22 @@ function tellWarnings(response: http.IncomingMessage, { warned }: RestRequest): 
 
 async function text(body: Readable): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk as Buffer);
+  let bytes = 0;
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > MAX_ANSWER) {
+      throw new ClusterError(`the API server's answer is longer than ${MAX_ANSWER >> 20} MiB`, {
+        hint: 'Is the server of the context (or --server URL) right? Try: kubectl cluster-info',
+      });
+    }
+  }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+/** A document; a bare word or number is JSON, too, but no answer of an API server. */
+function parseAnswer<T>(answer: string): T {
+  const value: unknown = JSON.parse(answer);
+  if (typeof value !== 'object' || value === null) throw new SyntaxError('the answer is no object');
+  return value as T;
 }

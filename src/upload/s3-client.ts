@@ -1,5 +1,6 @@
 import { rootCertificates } from 'node:tls';
 import type { S3Client, S3ClientConfig, S3ServiceException } from '@aws-sdk/client-s3';
+import { oneLine } from '../capture/plain-text.ts';
 import { redact } from './credentials.ts';
 import { errnoOf } from './explain.ts';
 import { FIRST_TRIES, LateError, MAX_TRIES, type Tries } from './tries.ts';
@@ -109,14 +110,14 @@ function explainS3(error: unknown, credentials: S3Credentials | undefined): stri
   const tries = attempts > 1 ? ` (${attempts} tries)` : '';
   if (status !== undefined) {
     // An answer without a body has no words: the SDK makes up "UnknownError".
-    const code = /^Unknown(Error)?$/.test(name) ? `HTTP ${status}` : name;
+    const code = /^(Unknown(Error)?)?$/.test(name) ? `HTTP ${status}` : name;
     const words = message === name || /^Unknown/.test(message) ? `HTTP ${status}` : message;
     const said = code === words ? code : `${code}: ${words.replace(/\.$/, '')}`;
-    return redact(`${said}${tries}`, secrets);
+    return oneLine(redact(`${said}${tries}`, secrets));
   }
   // Several addresses were tried: each has its own reason.
   const reasons = error instanceof AggregateError ? error.errors.map(String).join('; ') : message;
-  const code = errnoOf(error) ?? name;
+  const code = errnoOf(error) || name || 'no reason told';
   const hint = UNTRUSTED.has(code) ? '; give the certificate of its authority by --s3-ca-file' : '';
-  return redact(`${reasons.includes(code) ? '' : `${code}: `}${reasons}${tries}${hint}`, secrets);
+  return oneLine(redact(`${reasons.includes(code) ? '' : `${code}: `}${reasons}${tries}${hint}`, secrets));
 }

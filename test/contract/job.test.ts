@@ -3,12 +3,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { buildDownloadJob } from '../../src/capture/download-job.ts';
-import { buildJob } from '../../src/capture/job.ts';
+import { buildJob, NO_MESH } from '../../src/capture/job.ts';
 import { captureStem, tarballName } from '../../src/capture/names.ts';
 import { planCapture } from '../../src/capture/plan.ts';
 import type { JobSettings, NodePath } from '../../src/capture/request.ts';
-import { decodeSpec, type WorkloadSpec } from '../../src/capture/workload-spec.ts';
-import { request, START, snapshot, spec } from '../unit/support/builders.ts';
+import { buildUploadJob } from '../../src/capture/upload-job.ts';
+import { decodeSpec, WORKLOAD_VERSION, type WorkloadSpec } from '../../src/capture/workload-spec.ts';
+import { request, result, START, snapshot, spec } from '../unit/support/builders.ts';
 
 const GOLDEN = join(import.meta.dirname, '../golden');
 const RUN = { id: 'run01', startedAt: START };
@@ -77,7 +78,7 @@ suite('what others rely on', () => {
   test('labels, on the Job and on its pod', () => {
     const labels = { 'retina.sh/app': 'capture', 'capture-name': 'web' };
     assert.deepEqual(job.metadata?.labels, labels);
-    assert.deepEqual(template?.metadata?.labels, labels);
+    assert.deepEqual(template?.metadata?.labels, { ...labels, ...NO_MESH.labels });
   });
 
   test('the container is called capture', () => {
@@ -192,6 +193,20 @@ suite('least privilege', () => {
     assert.equal(pod?.enableServiceLinks, false);
     assert.deepEqual([pod?.hostNetwork, pod?.hostPID, pod?.hostIPC], [true, undefined, undefined]);
     assert.deepEqual([container?.env, container?.envFrom, container?.command], [undefined, undefined, undefined]);
+  });
+
+  test('no sidecar of a service mesh: in none of the pods', () => {
+    const order = { capture: 'web', namespace: 'shop', node: 'node1', hostPath: '/x' as NodePath, id: 'x' };
+    const image = { image: 'a/b:c', imagePullPolicy: 'Always', imagePullSecrets: [] };
+    const reads = { result: result(), place: { path: '/x', directory: '/captures' }, destinations: [] };
+    const uploaded = { ...reads, version: WORKLOAD_VERSION, timeoutMs: 1, removeCopy: false } as const;
+    const upload = { spec: uploaded, namespace: 'shop', image, serviceAccount: undefined, id: 'x' };
+    for (const made of [job, windows, buildDownloadJob({ ...order, image }), buildUploadJob(upload)]) {
+      const { labels, annotations } = made.spec?.template?.metadata ?? {};
+      assert.equal(labels?.['sidecar.istio.io/inject'], 'false');
+      assert.equal(annotations?.['sidecar.istio.io/inject'], 'false');
+      assert.equal(annotations?.['linkerd.io/inject'], 'disabled');
+    }
   });
 
   test('volumes: its orders, read-only, and the one directory on the node', () => {

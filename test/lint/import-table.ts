@@ -77,7 +77,7 @@ export const importTable: readonly Row[] = [
     files: ['src/upload/**'],
     values: [
       'src/upload/**',
-      ...['names', 'places', 'sas'].map((name) => `src/capture/${name}.ts`),
+      ...['names', 'places', 'plain-text', 'sas'].map((name) => `src/capture/${name}.ts`),
       'src/errors.ts',
       ...cloud,
       ...node,

@@ -199,6 +199,12 @@ suite('captures', () => {
     assert.equal(state([job, second], [done, dead]), 'Failed');
   });
 
+  test('a pod that none of its Jobs owns tells nothing of it, whatever its labels', () => {
+    const forged = podOf(second, { terminated: { exitCode: 0, message: encodeResult(result()) } });
+    const [capture] = summarize({ jobs: [job], pods: [forged], events: [] });
+    assert.deepEqual([capture?.state, capture?.nodes[0]?.result], ['Pending', undefined]);
+  });
+
   test('several captures are sorted by namespace and name', () => {
     const far = jobOf('node1', { capture: 'abc' });
     if (far.metadata) far.metadata.namespace = 'zoo';

@@ -57,6 +57,13 @@ suite('what download fetches', () => {
     );
   });
 
+  test('a name that leads elsewhere is refused: labels of Kubernetes have no slash', async () => {
+    for (const capture of ['../x', '..', '/etc', 'a/b', '.ssh']) {
+      const lying = clusterOf('shop', [jobOf('node1', { capture })]);
+      await assert.rejects(wantedCaptures(lying, { all: true }, everything), /tells of a capture whose place would be/);
+    }
+  });
+
   test('--node-names takes of each capture what it has there, and leaves out those that have nothing', async () => {
     const all = { all: true, allNamespaces: true };
     const on = (nodes: readonly string[]) => wantedCaptures(cluster, all, { ...everything, nodes });
