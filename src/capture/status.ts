@@ -230,7 +230,8 @@ function refused(job: Job, events: readonly KubeEvent[]): Told {
   return { phase: 'failed', mayStart: true, problem: `its pod was refused: ${refusal}`, hint: refusalHint(refusal) };
 }
 
-const NO_ACCOUNT = /error looking up service account/;
+/** Of a namespace that is so new that its own account is not there yet, too. */
+export const NO_ACCOUNT = /error looking up service account/;
 
 const REFUSAL_HINTS: readonly (readonly [RegExp, string])[] = [
   [/exceeded quota/, 'Raise the quota, or free some of it: kubectl describe quota'],

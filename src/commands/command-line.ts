@@ -2,6 +2,7 @@ import { nearest } from '../capture/suggest.ts';
 import { UsageError } from '../errors.ts';
 import type { OptionRow } from './option-row.ts';
 import {
+  checkRows,
   createRows,
   deleteRows,
   downloadRows,
@@ -14,7 +15,8 @@ import {
 } from './options.ts';
 
 const ALL_ROWS = [
-  ...[createRows, localRows, listRows, statusRows, stopRows, deleteRows, downloadRows, uploadRows, versionRows],
+  ...[createRows, checkRows, localRows, listRows, statusRows, stopRows, deleteRows, downloadRows, uploadRows],
+  ...[versionRows],
 ].flat();
 const SPELLINGS = ALL_ROWS.map((row) => ({
   names: row.flags.replace(/ <.*/, '').split(', '),

@@ -31,6 +31,8 @@ const OTHER_COMMANDS: Readonly<Record<string, string>> = {
   show: 'status',
   rm: 'delete',
   remove: 'delete',
+  preflight: 'check',
+  validate: 'check',
   fetch: 'download',
   cp: 'download',
 };

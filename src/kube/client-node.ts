@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Duration } from '@icholy/duration';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ClusterError, messageOf, UsageError } from '../errors.ts';
+import { accessOf } from './access.ts';
 import type {
   Cluster,
   ConnectionOptions,
@@ -93,6 +94,7 @@ function createCluster(connection: Connection, namespace: string): Cluster {
     list: async (kind, selection) => (await listAll<Kinds[typeof kind]>(rest, kind, selection, signal)).items,
     get: (kind, ns, name) =>
       getOne<Kinds[typeof kind]>(rest, `${pathOf(kind, ns)}/${encodeURIComponent(name)}`, signal),
+    ...accessOf(rest, signal),
     createJob: (job) =>
       rest.json<Job>({ method: 'POST', path: pathOf('jobs', job.metadata?.namespace), body: job, signal }),
     dryRun: async (kind, object) => {
