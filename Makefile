@@ -82,6 +82,7 @@ bench: cluster-up image-load stores ## measurements, each beside what a user wou
 	@node bench/long-upload.bench.ts
 	@test/cluster/exec node bench/first-packet.bench.ts
 	@test/cluster/exec node bench/list.bench.ts
+	@test/cluster/exec node bench/preflight.bench.ts
 
 pcap-filter: ## builds src/bpf/pcap-filter.json, libpcap's filter compiler, from Debian's source package
 	@scripts/pcap-filter/build

@@ -12,6 +12,7 @@ const readme = join(resolve(import.meta.dirname, '..'), 'README.md');
 
 const TABLES: Record<string, readonly OptionRow[]> = {
   create: options.createRows,
+  check: options.checkOwnRows,
   list: options.listRows,
   status: options.statusRows,
   stop: options.stopRows,

@@ -1,13 +1,14 @@
 import { ClusterError } from '../errors.ts';
 import type { Job, Secret } from '../kube/cluster.ts';
 import { checkDestinations } from './destinations.ts';
+import type { NodeFact } from './facts.ts';
 import { composeFilter } from './filter.ts';
 import { buildJob } from './job.ts';
 import { destinationSpecs, nodePlaceFor } from './mounts.ts';
 import { captureStem } from './names.ts';
 import type { NodeTarget } from './node-targets.ts';
 import { locationOf } from './places.ts';
-import { requireFewJobs, requireNoLack, shortenedWarning } from './plan-checks.ts';
+import { pressureWarnings, pullWarnings, requireFewJobs, requireNoLack, shortenedWarning } from './plan-checks.ts';
 import type { CaptureRequest, CaptureSettings } from './request.ts';
 import { buildSecret } from './secret.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -57,12 +58,35 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
   requireFewJobs(targets.nodes.length, request.job.maxJobs);
   const { name, destinations, durationMs } = request;
   const stored = checkDestinations({ destinations, durationMs, start: run.startedAt }, targets.nodes, snapshot);
-  const windows = windowsWarnings(targets.nodes, request);
-  const warnings = [...targets.warnings, ...windows, ...shortenedWarning(targets.nodes), ...stored];
+  const warnings = [...targets.warnings, ...nodeWarnings(targets.nodes, request, snapshot.nodes), ...stored];
+  const pulled = pullWarnings(request.job, snapshot);
   const { namespace } = snapshot;
-  const nodes = targets.nodes.map((target) => planNode(request, namespace, target, run));
+  const nodes = planNodes(request, namespace, targets.nodes, run);
   const secret = buildSecret({ name, namespace, destinations }, run);
-  return { runId: run.id, name, namespace, nodes, secret, warnings };
+  return { runId: run.id, name, namespace, nodes, secret, warnings: [...warnings, ...pulled] };
+}
+
+/** What should be known of the nodes that a capture is on. */
+export function nodeWarnings(
+  targets: readonly NodeTarget[],
+  request: CaptureSettings,
+  nodes: readonly NodeFact[] | undefined,
+): string[] {
+  return [
+    ...windowsWarnings(targets, request),
+    ...shortenedWarning(targets),
+    ...pressureWarnings(targets, nodes ?? []),
+  ];
+}
+
+/** What a capture does on each of its nodes. Throws a ClusterError where a filter is too long. */
+export function planNodes(
+  request: CaptureRequest,
+  namespace: string,
+  targets: readonly NodeTarget[],
+  run: Run,
+): PlannedNode[] {
+  return targets.map((target) => planNode(request, namespace, target, run));
 }
 
 function planNode(request: CaptureRequest, namespace: string, target: NodeTarget, run: Run): PlannedNode {

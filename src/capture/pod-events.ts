@@ -1,7 +1,8 @@
 import type { Job, KubeEvent, Pod } from '../kube/cluster.ts';
 import type { Told } from './told.ts';
 
-const NO_ACCOUNT = /error looking up service account/;
+/** Of a namespace that is so new that its own account is not there yet, too. */
+export const NO_ACCOUNT = /error looking up service account/;
 
 const REFUSAL_HINTS: readonly (readonly [RegExp, string])[] = [
   [/exceeded quota/, 'Raise the quota, or free some of it: kubectl describe quota'],

@@ -2,6 +2,7 @@ import { nearest } from '../capture/suggest.ts';
 import { UsageError } from '../errors.ts';
 import type { OptionRow } from './option-row.ts';
 import {
+  checkRows,
   createRows,
   deleteRows,
   downloadRows,
@@ -15,18 +16,8 @@ import {
 } from './options.ts';
 
 const ALL_ROWS = [
-  ...[
-    createRows,
-    localRows,
-    listRows,
-    statusRows,
-    stopRows,
-    deleteRows,
-    pruneRows,
-    downloadRows,
-    uploadRows,
-    versionRows,
-  ],
+  ...[createRows, checkRows, localRows, listRows, statusRows, stopRows, deleteRows, pruneRows, downloadRows],
+  ...[uploadRows, versionRows],
 ].flat();
 const SPELLINGS = ALL_ROWS.map((row) => ({
   names: row.flags.replace(/ <.*/, '').split(', '),

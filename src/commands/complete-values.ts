@@ -65,13 +65,13 @@ export async function valuesOfFlag(
   if (flag === '--namespace') return plain(await names(await deps.connect(typed.connection), 'namespaces'), current);
   if (flag === '--node-names') return commaList(await names(await deps.connect(typed.connection), 'nodes'), current);
   if (flag === '--pod-names') return commaList(await names(await deps.connect(typed.connection), 'pods'), current);
-  const namesCapture = flag === '--name' && !/^(create|local)$/.test(typed.command);
+  const namesCapture = flag === '--name' && !/^(create|check|local)$/.test(typed.command);
   return namesCapture ? plain(await captures(deps, typed), current) : NOTHING;
 }
 
 /** What can be the next argument of a command. */
 export async function argumentValues(deps: Deps, command: Command, current: string, typed: Typed): Promise<Candidates> {
-  if (command.name() === 'create') return targets(deps, current, typed);
+  if (/^(create|check)$/.test(command.name())) return targets(deps, current, typed);
   const argument = command.registeredArguments[0];
   if (argument === undefined || (!argument.variadic && typed.args.length > 0)) return NOTHING;
   if (argument.argChoices !== undefined) return plain(argument.argChoices, current);

@@ -2,6 +2,7 @@ import { applyPlan } from '../capture/apply.ts';
 import { deleteCaptures } from '../capture/delete.ts';
 import { dryRunPlan } from '../capture/dry-run.ts';
 import { type CapturePlan, planCapture } from '../capture/plan.ts';
+import { startPreflight } from '../capture/preflight.ts';
 import type { CaptureRequest } from '../capture/request.ts';
 import { readSnapshot } from '../capture/snapshot.ts';
 import type { CaptureSummary } from '../capture/status.ts';
@@ -91,9 +92,17 @@ async function begin(
   { order, cluster }: { order: Order; cluster: Cluster },
 ): Promise<Begun> {
   const { request, warnings } = order;
-  const snapshot = await readSnapshot(request, cluster);
+  const place = { wait: order.flags.wait === true, signal: deps.signal };
+  const preflight = kind === 'create' ? startPreflight(request, cluster, place) : undefined;
+  const snapshot = await readSnapshot(request, cluster).catch(async (error: unknown) => {
+    throw preflight === undefined ? error : await preflight.explain(error);
+  });
   const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: cluster.now() });
-  const checked = await checkNodeFilters(plan.nodes, request);
+  const checking = [
+    checkNodeFilters(plan.nodes, request),
+    ...(preflight === undefined ? [] : [preflight.finish(plan)]),
+  ];
+  const checked = (await Promise.all(checking)).flat();
   for (const warning of [...warnings, ...plan.warnings, ...checked]) deps.ui.warn(warning);
   describe(plan, request, deps);
   const begun = { order, cluster, plan, startedAt: deps.now() };

@@ -17,6 +17,17 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       line: 'kubectl retina capture create --name slow-api --duration 0 --packet-size 128',
     },
   ],
+  'kubectl retina capture check': [
+    {
+      what: 'what keeps this capture from working, if anything',
+      line: 'kubectl retina capture check --pod-selectors app=web --duration 30s --wait',
+    },
+    { what: 'for a script', line: 'kubectl retina capture check --node-names node1 -o json' },
+    {
+      what: 'the rights for it; an administrator pipes this to kubectl apply -f -',
+      line: 'kubectl retina capture check --pod-selectors app=web --wait --print-rbac --as anna',
+    },
+  ],
   'kubectl retina capture list': [
     { what: 'the captures of the namespace', line: 'kubectl retina capture list' },
     { what: 'those of all namespaces', line: 'kubectl retina capture list -A' },

@@ -34,6 +34,8 @@ const OTHER_COMMANDS: Readonly<Record<string, string>> = {
   clean: 'prune',
   cleanup: 'prune',
   gc: 'prune',
+  preflight: 'check',
+  validate: 'check',
   fetch: 'download',
   cp: 'download',
 };

@@ -33,7 +33,8 @@ const verboseRows: readonly OptionRow[] = [
 /** What every command takes that talks to a cluster. */
 const sharedRows: readonly OptionRow[] = [...verboseRows, ...connectionRows];
 
-export const createRows: readonly OptionRow[] = [
+/** What orders a capture, for creating it and for checking whether that would work. */
+const orderRows: readonly OptionRow[] = [
   ...targetRows,
   ...captureRows,
   ...destinationRows,
@@ -43,6 +44,10 @@ export const createRows: readonly OptionRow[] = [
     flags: '-f, --filename <file>',
     description: 'a Capture manifest (retina.sh/v1alpha1), - for stdin; flags given beside it override it',
   },
+];
+
+export const createRows: readonly OptionRow[] = [
+  ...orderRows,
   {
     group: GROUPS.output,
     flags: '--dry-run <where>',
@@ -58,6 +63,20 @@ export const createRows: readonly OptionRow[] = [
   },
   ...sharedRows,
 ];
+
+/** Flags of `capture check` that `capture create` has not. */
+export const checkOwnRows: readonly OptionRow[] = [
+  {
+    group: GROUPS.output,
+    flags: '--print-rbac',
+    description:
+      'print the smallest Role (and ClusterRole) with which you may do all this, as kubectl apply -f - takes it',
+    default: 'false',
+  },
+  { group: GROUPS.output, flags: '-o, --output <format>', description: 'json or yaml', values: ['json', 'yaml'] },
+];
+
+export const checkRows: readonly OptionRow[] = [...orderRows, ...checkOwnRows, ...sharedRows];
 
 export const localRows: readonly OptionRow[] = [
   ...captureRows,

@@ -1,5 +1,6 @@
 import { Duration } from '@icholy/duration';
 import { ClusterError, UsageError } from '../errors.ts';
+import { accessOf } from './access.ts';
 import type { Cluster, ConnectionOptions, ContainerTarget, DeleteOptions, Job, Kinds, Secret } from './cluster.ts';
 import { type Connection, loadConfig } from './config.ts';
 import type { Troubled } from './contact.ts';
@@ -76,6 +77,7 @@ function createCluster(used: Used, namespace: string): Cluster {
         .items,
     get: (kind, ns, name) =>
       getOne<Kinds[typeof kind]>(rest, `${pathOf(kind, ns)}/${encodeURIComponent(name)}`, signal),
+    ...accessOf(rest, signal),
     createJob: (job) => create(used, 'jobs', job, () => sameJob(used, job)),
     dryRun: async (kind, object) => {
       const warnings: string[] = [];

@@ -84,6 +84,19 @@ export type ExecTarget = ContainerTarget & { command: readonly string[] };
 /** An object that owns another. */
 export type Owner = { apiVersion: string; kind: string; name: string; uid: string };
 
+/** One verb on one resource, as the API server's authorizers see it. */
+export type Access = {
+  verb: string;
+  /** Empty for the core group. */
+  group: string;
+  resource: string;
+  subresource?: string;
+  /** Undefined for all namespaces, and for kinds that have none. */
+  namespace?: string | undefined;
+  /** The one object that is meant; undefined for any. */
+  name?: string | undefined;
+};
+
 /** The result of a command in a container; the exit code is null when the stream ended without telling one. */
 export type ExecOutcome = { exitCode: number | null; stderr: string };
 
@@ -102,6 +115,10 @@ export type Cluster = {
   list<K extends keyof Kinds>(kind: K, selection: Selection): Promise<Kinds[K][]>;
   /** One object; undefined when it is not there. No namespace for kinds that have none. */
   get<K extends keyof Kinds>(kind: K, namespace: string | undefined, name: string): Promise<Kinds[K] | undefined>;
+  /** Whether the user who asks has a right (SelfSubjectAccessReview). */
+  mayUser(access: Access): Promise<boolean>;
+  /** Who the API server takes the user for. */
+  userName(): Promise<string>;
   createJob(job: Job): Promise<Job>;
   /** Has the server check an object as if it were created, and says what it would be and what the server warns of. */
   dryRun<K extends 'jobs' | 'pods' | 'secrets'>(

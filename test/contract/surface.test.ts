@@ -9,6 +9,7 @@ const root = resolve(import.meta.dirname, '../..');
 
 const ROWS = {
   'capture create': options.createRows,
+  'capture check': options.checkRows,
   'capture list': options.listRows,
   'capture status': options.statusRows,
   'capture stop': options.stopRows,

@@ -20,6 +20,8 @@ const data = ['npm:zod', 'npm:zod/**', 'npm:@icholy/duration', 'npm:damerau-leve
 /** Files of src/capture that read or change a cluster; all others there are pure. */
 const effects = [
   ...[
+    'access',
+    'admission',
     'apply',
     'create-jobs',
     'delete',
@@ -36,7 +38,7 @@ const effects = [
     'read-objects',
     'remove',
   ],
-  ...['snapshot', 'stop', 'storage', 'undo', 'upload', 'wait'],
+  ...['preflight', 'snapshot', 'stop', 'storage', 'undo', 'upload', 'wait'],
 ].map((name) => `src/capture/${name}.ts`);
 
 /** The first row that names a file holds for it. A file that no row names may import nothing. */
