@@ -112,7 +112,10 @@ export const COMMAND_RIGHTS = {
   download: row(
     '`download`',
     [rule('create list delete', 'jobs.batch'), rule('list watch', 'pods'), rule('create get', 'pods/exec')],
-    optional(rule('list', 'nodes', 'cluster'), 'files of a deleted capture are not looked for on all nodes, and that one is not Ready is told late'),
+    optional(
+      rule('list', 'nodes', 'cluster'),
+      'files of a deleted capture are not looked for on all nodes, and that one is not Ready is told late',
+    ),
     optional(rule('list watch', 'events'), 'why a download pod does not start is not told'),
   ),
   fetch: row('`download`, from stores', [rule('get', 'secrets')]),
