@@ -29,10 +29,14 @@ function inTurn(meant: (asked: Asked) => boolean, fates: readonly Fate[]): (aske
 async function capturing(name: string): Promise<void> {
   forget(name);
   await retinaOk(['capture', 'create', '-n', NS, '--name', name, '--duration', '10m']);
-  await until(`${name} captures`, async () => {
-    const { stdout } = await retina(['capture', 'status', name, '-n', NS]);
-    return stdout.match(/ capturing /g)?.length === 2;
-  });
+  await until(
+    `${name} captures`,
+    async () => {
+      const { stdout } = await retina(['capture', 'status', name, '-n', NS]);
+      return stdout.match(/ capturing /g)?.length === 2;
+    },
+    90,
+  );
   await new Promise((resolve) => setTimeout(resolve, 1500));
 }
 
@@ -144,7 +148,7 @@ describe('delete', () => {
     const args = ['capture', 'delete', 'api-unseen', '-n', NS];
     const ran = await retina([...args, '--timeout', '5s'], { env: front.env });
     assert.equal(ran.code, 1);
-    assert.ok(ran.seconds < 20, `took ${ran.seconds} s`);
+    assert.ok(ran.seconds < 45, `took ${ran.seconds} s`);
     assert.equal(ran.stdout, '');
     assert.match(
       ran.stderr,
