@@ -19,6 +19,9 @@ const DISCARD_LIMIT = 10_000;
 /** Milliseconds in which a Job's pod appears, if it is not refused. */
 const POD_LIMIT = 2_000;
 const POLL = 100;
+/** Why an object may be left, as far as it is known. */
+const UNSEEN = 'it was not looked for';
+const GOING = 'its deletion was accepted, but it was still there when last seen';
 
 type Undone = { text: string; hint: string | undefined };
 
@@ -33,7 +36,7 @@ export async function undo(plan: CapturePlan, anyTime: Cluster, unsure: boolean)
   const cluster = anyTime.withSignal(AbortSignal.timeout(UNDO_LIMIT));
   const names = plan.nodes.map(({ job }) => `job/${job.metadata?.name}`);
   const secret = plan.secret === undefined ? [] : [`secret/${plan.secret.metadata?.name}`];
-  const left = new Map([...names, ...secret].map((name) => [name, 'it was not looked for']));
+  const left = new Map([...names, ...secret].map((name) => [name, UNSEEN]));
   const undoing: Undoing = { left, jobs: 0, spared: new Set() };
   const late = Date.now() + (unsure ? LATE : 0);
   try {
@@ -42,7 +45,9 @@ export async function undo(plan: CapturePlan, anyTime: Cluster, unsure: boolean)
     while (Date.now() < late && (await sleep(POLL, true)));
   } catch (error) {
     if (!(error instanceof ClusterError)) throw error;
-    for (const name of left.size === 0 ? names : left.keys()) left.set(name, error.message);
+    for (const name of left.size === 0 ? names : left.keys()) {
+      if ((left.get(name) ?? UNSEEN) === UNSEEN) left.set(name, error.message);
+    }
   }
   return left.size === 0 ? undoneWords(plan, undoing) : leftWords(plan, undoing);
 }
@@ -100,7 +105,10 @@ function leftWords(plan: CapturePlan, undoing: Undoing): Undone {
     .slice(0, NAMED)
     .map(([name]) => `kubectl delete ${name} -n ${plan.namespace} --ignore-not-found`);
   const all = `kubectl retina capture delete ${plan.name} -n ${plan.namespace}`;
-  return { text, hint: ['Remove it, when the server answers:', ...commands, `All at once: ${all}`].join('\n') };
+  return {
+    text,
+    hint: ['To remove it, once the server and the nodes answer:', ...commands, `All at once: ${all}`].join('\n'),
+  };
 }
 
 function nameOf(job: Job): string {
@@ -189,6 +197,7 @@ function removeJob(job: Job, cluster: Cluster, left: Map<string, string>): Promi
   const { namespace = '', name = '', uid } = job.metadata ?? {};
   return orLeft(nameOf(job), left, async () => {
     await cluster.remove('jobs', namespace, name, { propagation: 'Foreground', uid });
+    left.set(nameOf(job), GOING);
     return true;
   });
 }

@@ -79,14 +79,7 @@ function createCluster(used: Used, namespace: string): Cluster {
       getOne<Kinds[typeof kind]>(rest, `${pathOf(kind, ns)}/${encodeURIComponent(name)}`, signal),
     ...accessOf(rest, signal),
     createJob: (job) => create(used, 'jobs', job, () => sameJob(used, job)),
-    dryRun: async (kind, object) => {
-      const warnings: string[] = [];
-      const dried = await rest.json<typeof object>({
-        ...{ method: 'POST', path: pathOf(kind, object.metadata?.namespace), query: { dryRun: 'All' } },
-        ...{ body: object, signal, warned: (text) => void warnings.push(text) },
-      });
-      return { object: dried, warnings };
-    },
+    dryRun: (kind, object) => dryRun(used, kind, object),
     remove: (kind, ns, name, options) =>
       removeOne(rest, `${pathOf(kind, ns)}/${encodeURIComponent(name)}`, options, signal),
     // Its name holds what is random: where it is there after a lost answer, it is this one.
@@ -104,6 +97,15 @@ function createCluster(used: Used, namespace: string): Cluster {
     withSignal: (other) => createCluster({ ...used, signal: other }, namespace),
     withNamespace: (other) => createCluster(used, other),
   };
+}
+
+async function dryRun<K extends 'jobs' | 'pods' | 'secrets'>({ rest, signal }: Used, kind: K, object: Kinds[K]) {
+  const warnings: string[] = [];
+  const dried = await rest.json<Kinds[K]>({
+    ...{ method: 'POST', path: pathOf(kind, object.metadata?.namespace), query: { dryRun: 'All' } },
+    ...{ body: object, signal, warned: (text) => void warnings.push(text) },
+  });
+  return { object: dried, warnings };
 }
 
 /** What is asked of a container itself: the server passes it on to its kubelet. */

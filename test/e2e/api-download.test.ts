@@ -63,6 +63,7 @@ after(async () => {
   await front.end();
   rmSync(here, { recursive: true });
   await retina(['capture', 'delete', '--all', '-n', NS]);
+  forget(NAME);
   await clean();
 });
 

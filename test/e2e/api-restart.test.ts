@@ -26,6 +26,7 @@ before(async () => {
 after(async () => {
   await control('start');
   await retina(['capture', 'delete', '--all', '-n', NS]);
+  forget(NAME, 'ended');
   await clean();
 });
 

@@ -54,6 +54,7 @@ before(async () => {
 after(async () => {
   for (const one of fronts) await one.end();
   await retina(['capture', 'delete', '--all', '-n', NS]);
+  forget('rough', 'away', 'hole', 'token');
   await clean();
 });
 
