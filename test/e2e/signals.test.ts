@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { retina, retinaOk, start } from './support/cli.ts';
-import { namespace } from './support/cluster.ts';
+import { kubectl, namespace, until } from './support/cluster.ts';
 import { type Gate, openGate } from './support/gate.ts';
 import { downloads, ended, filesOf, forget, interrupt, leavings, said, tarballsOf } from './support/leavings.ts';
 import { type Planted, plant, plantBeside, resultOf, sha256, untilSize, uproot } from './support/planted.ts';
@@ -174,6 +174,9 @@ describe('a terminal, while create --wait waits', () => {
   test('Ctrl-C, d: Jobs and pods go as by capture delete; exit 130, for the capture was not made to its end', async () => {
     const name = fresh('deleted');
     const seat = await asked(name);
+    // A program that has only just started has nothing to keep.
+    const log = () => kubectl('logs', '-n', NS, '-l', `capture-name=${name}`);
+    await until('it has begun to capture', async () => (await log().catch(() => '')).includes('capturing on'));
     seat.type('d\n');
     assert.equal(await seat.ended(), 130, seat.screen());
     assert.match(
