@@ -197,10 +197,10 @@ function eventWords(node: NodeStatus): string | undefined {
 /** Hints of nodes that failed, each once. */
 export function failureLines(capture: CaptureSummary): string[] {
   const failed = capture.nodes.filter((node) => node.phase === 'failed');
-  const hints = new Set(failed.flatMap((node) => (node.hint === undefined ? [] : [node.hint])));
+  const hints = new Set(failed.flatMap((node) => node.hint?.split('\n') ?? []));
   return [
     ...failed.map((node) => `  ${node.node}: ${node.problem ?? 'no reason told'}`),
-    ...[...hints].map((h) => `  ${indented(h)}`),
+    ...[...hints].map((line) => `  ${line}`),
   ];
 }
 

@@ -124,7 +124,11 @@ property('forged Jobs, pods and events: a state, and texts of one line each', 60
   assert.ok(capture !== undefined && more.length === 0);
   const [node] = capture.nodes;
   assert.ok(node !== undefined && /^(waiting|capturing|completed|failed)$/.test(node.phase));
-  for (const text of texts(capture.nodes)) assert.doesNotMatch(text, /[\n\r\t\u2028\u2029\u0085]/);
+  for (const { hint, ...rest } of capture.nodes) {
+    for (const text of texts(rest)) assert.doesNotMatch(text, /[\n\r\t\u2028\u2029\u0085]/);
+    // Hints have lines of their own.
+    assert.doesNotMatch(hint ?? '', /[\r\t\u2028\u2029\u0085]/);
+  }
   // Where it runs, the cluster says.
   assert.match(node.node, observed.pods.length > 0 ? /^node[12]$/ : /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/);
   if (node.result !== undefined) assert.deepEqual([node.result.node, node.result.capture], [node.node, 'web']);
