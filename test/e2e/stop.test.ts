@@ -64,7 +64,7 @@ describe('capture stop', () => {
       const { first, last } = await spanOf(pcap);
       assert.ok(last > commanded - 1, `on ${node} the last packet is of ${(commanded - last).toFixed(2)} s before`);
       assert.ok(
-        first < commanded - 2.5,
+        first < commanded - 1.5,
         `on ${node} the first packet is of ${(commanded - first).toFixed(2)} s before`,
       );
     }

@@ -23,7 +23,8 @@ export type Fate =
   | { status: number; retryAfter?: number }
   | { cutAfterBytes: number };
 
-export type Asked = { method: string; path: string; watch: boolean; token: string };
+/** `dryRun`: the server is asked what it would do, and does nothing. */
+export type Asked = { method: string; path: string; watch: boolean; dryRun: boolean; token: string };
 export type Seen = Asked & { fate: Fate; at: number };
 
 const REASONS: Record<number, string> = {
@@ -53,7 +54,8 @@ export async function startFaults() {
     const url = new URL(request.url ?? '', SERVER);
     const token = request.headers.authorization?.replace('Bearer ', '') ?? '';
     const watch = url.searchParams.get('watch') === 'true';
-    const asked = { method: request.method ?? '', path: url.pathname, watch, token };
+    const dryRun = url.searchParams.has('dryRun');
+    const asked = { method: request.method ?? '', path: url.pathname, watch, dryRun, token };
     const fate = state.fate(asked);
     state.seen.push({ ...asked, fate, at: Date.now() });
     return fate;
