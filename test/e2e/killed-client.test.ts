@@ -126,7 +126,7 @@ describe('kill -9 of create', () => {
       },
       async (where) => assertGoesByItself(NS, where),
     );
-    assert.equal(kills, 10, 'a question, a Job, the Secret, a Job, the ownership');
+    assert.equal(kills, 8, 'a Job, the Secret, a Job, the ownership');
     const stuck = await endStuck();
     process.stdout.write(`create: killed ${kills} times, ${stuck} Jobs without their Secret\n`);
     await untilNothing(NS, 120);

@@ -63,7 +63,7 @@ describe('create that is ended while it creates', () => {
         });
         const ran = await ended(creating);
         if (!sent) {
-          assert.equal(write, 6, 'a question, a Job, the Secret, a Job, the ownership');
+          assert.equal(write, 5, 'a Job, the Secret, a Job, the ownership');
           return void (await retinaOk(['capture', 'delete', name, '-n', NS]));
         }
         assert.equal(ran.code, 130, ran.stderr);
