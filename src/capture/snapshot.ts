@@ -35,9 +35,16 @@ export type Snapshot = {
   readonly storage: StorageFacts;
 };
 
-/** Reads everything that planning a capture needs, once, in parallel. */
-export async function readSnapshot(request: CaptureRequest, cluster: Cluster): Promise<Snapshot> {
-  const parts = startReading(request, cluster);
+/**
+ * Reads everything that planning a capture needs, once, in parallel. Where nothing will be asked to be created
+ * (`creating` is false), whether the name is taken is of no matter: as in kubectl, a client dry run does not ask.
+ */
+export async function readSnapshot(
+  request: CaptureRequest,
+  cluster: Cluster,
+  { creating = true }: { creating?: boolean } = {},
+): Promise<Snapshot> {
+  const parts = startReading(request, cluster, creating);
   const [nodes, found, objects, lacks, sameName, storage] = await Promise.all([
     parts.nodes,
     parts.found,
@@ -55,7 +62,7 @@ export type PartialSnapshot = { snapshot: Snapshot; targetRead: boolean };
 
 /** Reads what the user may read of the same; any other failure than a refusal rejects. */
 export async function readSnapshotAsAllowed(request: CaptureRequest, cluster: Cluster): Promise<PartialSnapshot> {
-  const parts = startReading(request, cluster);
+  const parts = startReading(request, cluster, true);
   let targetRead = true;
   const ofTarget = async <T>(reading: Promise<T>): Promise<T | undefined> => {
     const value = await reading.catch(forbiddenIsNull);
@@ -78,17 +85,21 @@ export async function readSnapshotAsAllowed(request: CaptureRequest, cluster: Cl
   };
 }
 
-function startReading(request: CaptureRequest, cluster: Cluster) {
+function startReading(request: CaptureRequest, cluster: Cluster, creating: boolean) {
   const { target, name, job, destinations } = request;
   return {
     nodes: readNodes(target, cluster),
     found: readPods(target, cluster),
     objects: readObjects(target.kind === 'objects' ? target.objects : [], cluster),
     lacks: readLacks(job, cluster),
-    sameName: cluster.list('jobs', { namespace: cluster.namespace, labels: captureSelector(name) }),
+    sameName: creating
+      ? cluster.list('jobs', { namespace: cluster.namespace, labels: captureSelector(name) })
+      : NO_JOBS,
     storage: readStorage(destinations, cluster, job.imagePullSecrets),
   };
 }
+
+const NO_JOBS: Promise<readonly Job[]> = Promise.resolve([]);
 
 type Found = Pick<Snapshot, 'nodes' | 'pods' | 'searched' | 'objects'>;
 

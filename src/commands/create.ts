@@ -94,9 +94,11 @@ async function begin(
   const { request, warnings } = order;
   const place = { wait: order.flags.wait === true, signal: deps.signal };
   const preflight = kind === 'create' ? startPreflight(request, cluster, place) : undefined;
-  const snapshot = await readSnapshot(request, cluster).catch(async (error: unknown) => {
-    throw preflight === undefined ? error : await preflight.explain(error);
-  });
+  const snapshot = await readSnapshot(request, cluster, { creating: kind !== 'client' }).catch(
+    async (error: unknown) => {
+      throw preflight === undefined ? error : await preflight.explain(error);
+    },
+  );
   const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: cluster.now() });
   const checking = [
     checkNodeFilters(plan.nodes, request),
