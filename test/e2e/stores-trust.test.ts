@@ -8,6 +8,7 @@ import { type Ran, retina, retinaOk } from './support/cli.ts';
 import { filesOn, namespace, onNode } from './support/cluster.ts';
 import { goBetween } from './support/faults.ts';
 import { certify, HOST, S3_KEYS, s3Server } from './support/stores.ts';
+import { startStream } from './support/traffic.ts';
 
 const NS = 'e2e-stores-trust';
 const RESCUED = '/var/lib/retina/rescued';
@@ -26,6 +27,8 @@ describe('certificates, checksums and identities of S3', () => {
     tls = await certify(directory);
     secure = s3Server(17074, tls);
     clean = await namespace(NS);
+    // Tarballs of some megabytes: the SDK sends them in another way than small ones.
+    await startStream(NS, 'node1');
     await Promise.all([secure.start(), plain.start(), between.start()]);
     await Promise.all([secure.makeBucket('evidence'), plain.makeBucket('evidence')]);
   });
