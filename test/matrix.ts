@@ -200,22 +200,12 @@ const rows: readonly (readonly [fault: string, cells: Cells])[] = [
   ['image: its command is not there', stuck('foreign')],
   ['pod: killed, out of memory', stuck('thirsty')],
   [
-    'node: power cut',
-    [
-      nodes('by a power cut: told while the node is away, and fetched when it is back'),
-      nodes('by a power cut: told while the node is away, and fetched when it is back'),
-      none('a word to a pod waits until its node is back'),
-      nodes('by a power cut: told while the node is away, and fetched when it is back'),
-      none('its pods stay until the node is back or removed, which is told'),
-    ],
-  ],
-  [
     'node: its kubelet stops',
     [
       none('the Job waits for the node'),
       at('stores-kubelet')('it is told and waited for no longer than asked; the packets are delivered all the same'),
       none('a word to a pod waits until its kubelet is back'),
-      at('waiting-nodes')('by a power cut: told while the node is away, and fetched when it is back'),
+      none('nothing can be fetched from a node that does not answer, which is told'),
       none('its pods stay until the node is back or removed, which is told'),
     ],
   ],
