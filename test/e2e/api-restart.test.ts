@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { retina, retinaOk, start } from './support/cli.ts';
-import { kubectl, namespace, onNode, SCRIPTS, until } from './support/cluster.ts';
+import { kubectl, namespace, nodesReady, onNode, SCRIPTS, until } from './support/cluster.ts';
 import { packetsIn } from './support/judge.ts';
 import { DIR, ended, forget, leavings, said, tarballsOf } from './support/leavings.ts';
 import { startTraffic } from './support/traffic.ts';
@@ -55,6 +55,7 @@ test('the API server restarts, and is stopped for 30 s, while it is waited for: 
 test('it restarts while a capture is stopped and deleted: both are done', async () => {
   // Right after a start, it refuses what its roles allow until it has read them.
   await until('it has its roles', mayCreate, 60);
+  await nodesReady();
   await retinaOk(['capture', 'create', '-n', NS, '--name', 'ended', '--duration', '10m']);
   for (const command of ['stop', 'delete']) {
     const running = start(['capture', command, 'ended', '-n', NS], { timeoutSeconds: 180 });

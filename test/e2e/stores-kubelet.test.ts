@@ -4,12 +4,13 @@ import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
 import { retina, start } from './support/cli.ts';
 import { namespace, SCRIPTS, until } from './support/cluster.ts';
-import { packetsIn } from './support/judge.ts';
+import { packetsIn, sha256 } from './support/judge.ts';
 import { ended, isTarball } from './support/leavings.ts';
-import { S3_KEYS, s3Server } from './support/stores.ts';
+import { blobServer, S3_KEYS, s3Server } from './support/stores.ts';
 
 const NS = 'e2e-stores-kubelet';
 const s3 = s3Server(17079);
+const blob = blobServer(17109);
 const env = { AWS_ACCESS_KEY_ID: S3_KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: S3_KEYS.secretAccessKey };
 
 const onNode2 = async (...command: string[]): Promise<string> =>
@@ -19,19 +20,19 @@ describe("a node's kubelet that stops while a capture runs there", () => {
   let clean: () => Promise<void>;
   before(async () => {
     clean = await namespace(NS);
-    await s3.start();
-    await s3.makeBucket('evidence');
+    await Promise.all([s3.start(), blob.start()]);
+    await Promise.all([s3.makeBucket('evidence'), blob.makeContainer('caps')]);
   });
   after(async () => {
     await retina(['capture', 'delete', '--all', '-n', NS]);
     await clean();
-    await s3.end();
+    await Promise.all([s3.end(), blob.end()]);
   });
 
   test('it is told and waited for no longer than asked; the packets are delivered all the same', async () => {
     const status = () => retina(['capture', 'status', 'numb', '-n', NS]);
     const tarballs = async (): Promise<string[]> => (await s3.names('evidence')).filter(isTarball);
-    const store = ['--s3-bucket', 'evidence', '--s3-endpoint', s3.url];
+    const store = ['--s3-bucket', 'evidence', '--s3-endpoint', s3.url, '--blob-upload', await blob.sas('caps')];
     const bounds = ['--duration', '8s', '--wait', '--timeout', '40s'];
     const create = ['capture', 'create', '-n', NS, '--name', 'numb', '--node-names', 'node2', ...bounds, ...store];
     const waiting = start(create, { env });
@@ -50,7 +51,10 @@ describe("a node's kubelet that stops while a capture runs there", () => {
       const told = await status();
       assert.match(told.stdout, /node2: capturing \(node node2 does not answer\)/);
       const [tarball = ''] = await tarballs();
-      assert.ok((await packetsIn(await s3.read('evidence', tarball))) > 0, 'the capture needs no kubelet to end');
+      const copy = await s3.read('evidence', tarball);
+      assert.ok((await packetsIn(copy)) > 0, 'the capture needs no kubelet to end');
+      const [name = ''] = (await blob.names('caps')).filter(isTarball);
+      assert.equal(sha256(await blob.read('caps', name)), sha256(copy));
     } finally {
       await onNode2('kill', '-CONT', kubelet);
     }
@@ -58,6 +62,7 @@ describe("a node's kubelet that stops while a capture runs there", () => {
     const after = await status();
     assert.equal(after.code, 0, after.stdout);
     assert.match(after.stdout, /s3:\/\/evidence\S+numb-node2\S+ ✔/);
+    assert.match(after.stdout, /\/caps\/\S*numb-node2\S+ ✔/);
     assert.equal((await tarballs()).length, 1);
     assert.deepEqual(await s3.unfinished('evidence'), []);
   });

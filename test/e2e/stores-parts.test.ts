@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
 import type { DestinationSpec } from '../../src/capture/workload-spec.ts';
 import { spoolIn } from '../../src/upload/spool.ts';
 import { UNBOUNDED } from '../../src/upload/tries.ts';
@@ -108,6 +109,30 @@ describe('uploads of several parts', () => {
         assert.deepEqual([got.length, got.toString('latin1', 0, 5)], [60 * MiB + 5, 'first']);
         assert.equal(createHash('sha256').update(got.subarray(5)).digest('hex'), sent);
         assert.deepEqual(readdirSync(spooled), []);
+      }
+    });
+
+    test(`${what}: a local disk without room for a part that has grown is named; nothing is left`, async () => {
+      const full = mkdtempSync(join(directory, 'full-'));
+      await execa('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'full', full]);
+      try {
+        const upload = await createUploader(target, `full-${what}`, {
+          ...UNBOUNDED,
+          ...{ maxParts: 2, spool: spoolIn(full) },
+        }).open();
+        await assert.rejects(
+          write(upload, 30 * MiB).then(() => upload.commit()),
+          /^CaptureError: cannot write \S+full-\w+\.tar\.gz by way of the local disk: no space is left on the device \(ENOSPC\)/,
+        );
+        await upload.abort();
+        assert.deepEqual(
+          [await there(`full-${what}`), await s3.unfinished('evidence'), readdirSync(full)],
+          [[], [], []],
+        );
+        const { bfree, blocks } = statfsSync(full);
+        assert.equal(bfree, blocks, 'its room is free again');
+      } finally {
+        await execa('umount', [full]);
       }
     });
 

@@ -8,7 +8,7 @@ import { type Ran, retina, retinaOk } from './support/cli.ts';
 import { apply, filesOn, kubectl, namespace, objects, onNode, SCRIPTS } from './support/cluster.ts';
 import { packetsIn, sha256 } from './support/judge.ts';
 import { assertNoScratch, isTarball } from './support/leavings.ts';
-import { S3_KEYS, s3Server } from './support/stores.ts';
+import { blobServer, S3_KEYS, s3Server } from './support/stores.ts';
 import { STREAM_PORT, startStream } from './support/traffic.ts';
 import { claim, inVolume, makeVolumes, removeVolumes } from './support/volumes.ts';
 
@@ -17,6 +17,7 @@ const RESCUED = '/var/lib/retina/rescued';
 const FULL = '/mnt/e2e-fetch-full';
 const KEYS = { AWS_ACCESS_KEY_ID: S3_KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: S3_KEYS.secretAccessKey };
 const s3 = s3Server(17082);
+const blob = blobServer(17112);
 
 function capture(name: string, claimName: string): Promise<Ran> {
   const short = ['--duration', '1s', '--wait', '--timeout', '2m', '--node-names', 'node1'];
@@ -42,7 +43,7 @@ describe('volumes that are late or full, and what a killed client leaves', () =>
     await removeVolumes(NS);
     await kubectl('delete', 'storageclass', NS, '--ignore-not-found');
     await onNode1(`rm -rf /mnt/small/e2e; umount ${FULL} && rmdir ${FULL}`);
-    await s3.end();
+    await Promise.all([s3.end(), blob.end()]);
     rmSync(output, { recursive: true });
     for (const file of rescued('full')) rmSync(onNode('node1', join(RESCUED, file)));
   });
@@ -94,11 +95,12 @@ describe('volumes that are late or full, and what a killed client leaves', () =>
     assert.equal(sha256(readFileSync(join(output, 'full', tarball))), sha256(kept));
   });
 
-  test('a disk that fills up: the capture ends early with that reason, and the store gets what there is', async () => {
-    await Promise.all([s3.start(), startStream(NS, 'node1')]);
-    await s3.makeBucket('evidence');
+  test('a disk that fills up: the capture ends early with that reason, and the stores get what there is', async () => {
+    await Promise.all([s3.start(), blob.start(), startStream(NS, 'node1')]);
+    await Promise.all([s3.makeBucket('evidence'), blob.makeContainer('caps')]);
     const small = ['--host-path', '/mnt/small/e2e', '--min-free', '50%', '--pcap-filter', `udp port ${STREAM_PORT}`];
-    const store = ['--s3-bucket', 'evidence', '--s3-endpoint', s3.url, '--s3-path', ''];
+    const bucket = ['--s3-bucket', 'evidence', '--s3-endpoint', s3.url, '--s3-path', ''];
+    const store = [...bucket, '--blob-upload', await blob.sas('caps')];
     const bounds = ['--node-names', 'node1', '--duration', '1m', '--wait', '--timeout', '2m'];
     const create = ['capture', 'create', '-n', NS, '--name', 'filling', ...bounds, ...small, ...store];
     const ran = await retina(create, { env: KEYS });
@@ -111,6 +113,7 @@ describe('volumes that are late or full, and what a killed client leaves', () =>
     const copy = await s3.read('evidence', tarball);
     assert.deepEqual([sha256(copy), await packetsIn(copy)], [told.tarball.sha256, told.packets]);
     assert.ok(told.packets > 100 && ran.seconds < 30, `${told.packets} packets, ${ran.seconds} s`);
+    assert.equal(sha256(await blob.read('caps', tarball)), told.tarball.sha256);
     assert.deepEqual(await s3.unfinished('evidence'), []);
     const kept = await onNode1('ls -A /mnt/small/e2e');
     // Whether the disk has room for the tarball too depends on how fast it filled: what is told must be so.

@@ -24,13 +24,19 @@ export async function items<T = Record<string, unknown>>(...args: readonly strin
   return (JSON.parse(await kubectl('get', ...args, '-o', 'json')) as { items: T[] }).items;
 }
 
-/** Makes a namespace that is there for one test file; call the returned function at its end. */
+/** Makes a namespace that is there for one test file, once all nodes are Ready; call the returned function at its end. */
 export async function namespace(name: string): Promise<() => Promise<void>> {
+  await nodesReady();
   await kubectl('delete', 'namespace', name, '--ignore-not-found');
   await kubectl('create', 'namespace', name);
   return async () => {
     await kubectl('delete', 'namespace', name, '--wait=false');
   };
+}
+
+/** Waits for nodes that a test before has cut off, or whose API server it has stopped for longer than leases hold. */
+export async function nodesReady(): Promise<void> {
+  await kubectl('wait', 'nodes', ...NODES, '--for=condition=Ready', '--timeout=120s');
 }
 
 /** The path from here of a directory on a node's own disk. */

@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { createServer, connect as dial, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { execa } from 'execa';
 import { WORKLOAD_VERSION } from '../../../src/capture/workload-spec.ts';
 import { items, type NodeName, onNode, until } from './cluster.ts';
 import { DIR } from './leavings.ts';
@@ -95,11 +96,35 @@ export async function killWorkload(namespace: string, capture: string): Promise<
   await killIn(namespace, `capture-name=${capture}`, ['workload']);
 }
 
+/** Takes memory from the workload in the one pod of a capture, until the kernel kills it for its limit. */
+export async function starveWorkload(namespace: string, capture: string, bytes: number): Promise<void> {
+  const pid = await pidIn(namespace, `capture-name=${capture}`, ['workload']);
+  const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n');
+  const group = groups.map((line) => line.split(':')).find(([, kinds]) => kinds === 'memory' || kinds === '');
+  const root = existsSync('/sys/fs/cgroup/memory') ? '/sys/fs/cgroup/memory' : '/sys/fs/cgroup';
+  const members = join(root, group?.[2] ?? '', 'cgroup.procs');
+  // It may not be the one that is killed, and goes by itself.
+  const eat = `const fs = require('node:fs');
+    fs.writeFileSync('/proc/self/oom_score_adj', '-1000');
+    fs.writeFileSync(${JSON.stringify(members)}, String(process.pid));
+    const taken = Buffer.alloc(${bytes}, 1);
+    setTimeout(() => taken.fill(0), 15_000);`;
+  await execa(process.execPath, ['-e', eat]);
+}
+
 async function killIn(namespace: string, selector: string, words: readonly string[]): Promise<void> {
+  process.kill(await pidIn(namespace, selector, words), 'SIGKILL');
+}
+
+async function pidIn(namespace: string, selector: string, words: readonly string[]): Promise<number> {
   const pods = await items<{ metadata: { uid: string } }>('pods', '-n', namespace, '-l', selector);
-  const pids = pods.flatMap(({ metadata }) => pidsOf(words, metadata.uid));
-  if (pids.length !== 1) throw new Error(`${pids.length} processes ${words.join(' ')} in the pods of ${selector}`);
-  for (const pid of pids) process.kill(pid, 'SIGKILL');
+  const [pid, ...more] = pods.flatMap(({ metadata }) => pidsOf(words, metadata.uid));
+  if (pid === undefined || more.length > 0) {
+    throw new Error(
+      `${pid === undefined ? 0 : 1 + more.length} processes ${words.join(' ')} in the pods of ${selector}`,
+    );
+  }
+  return pid;
 }
 
 /** A proxy to the API server that cuts all its connections each time so many bytes have come through; new ones are taken. */

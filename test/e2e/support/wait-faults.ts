@@ -1,7 +1,7 @@
 import { retina } from './cli.ts';
 import { items, until } from './cluster.ts';
 import { writes } from './leavings.ts';
-import { killWorkload } from './planted.ts';
+import { killWorkload, starveWorkload } from './planted.ts';
 import type { Fault } from './seen.ts';
 
 export const NS = 'e2e-waits';
@@ -159,10 +159,14 @@ export const FAULTS: readonly (Fault & { state: 'Failed' | 'Pending' })[] = [
   },
   {
     name: 'thirsty',
-    flags: ['--node-names', 'node1', '--duration', '3s', '--memory-limit', '32Mi'],
+    flags: [...ONE, '--memory-limit', '160Mi'],
     sign: { kind: 'pods', shows: /thirsty-.*OOMKilled/ },
     words: /killed, out of memory: OOMKilled \(exit code 137\)/,
     hint: /Raise --memory-limit, or leave it out/,
+    meanwhile: async () => {
+      await until('it writes', () => writes('thirsty', 'node1'));
+      await starveWorkload(NS, 'thirsty', 145 * 2 ** 20);
+    },
     state: 'Failed',
   },
   {

@@ -99,7 +99,7 @@ const createRows: readonly Row[] = [
   ['a CPU limit that is none', ['--cpu-limit', 'lots'], /--cpu-limit: "lots" is not a quantity such as/],
   ['a CPU limit that no capture can live on', ['--cpu-limit', '5m'], /--cpu-limit: "5m" is too little: .*10m/],
   ['a memory limit with a wrong unit', ['--memory-limit', '64MB'], /--memory-limit: "64MB" is not a quantity/],
-  ['a memory limit that kills', ['--memory-limit', '1Mi'], /--memory-limit: "1Mi" is too little/],
+  ['a memory limit that no program runs in', ['--memory-limit', '48Mi'], /--memory-limit: "48Mi" is too little/],
   [
     'a pull policy that is none',
     ['--image-pull-policy', 'always'],
