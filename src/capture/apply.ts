@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
-import { ClusterError, InterruptedError, messageOf } from '../errors.ts';
+import { CaptureError, ClusterError, InterruptedError, messageOf } from '../errors.ts';
 import type { Cluster, Job, Pod, Secret } from '../kube/cluster.ts';
 import { ANNOTATION_RUN, ANNOTATION_STOP, captureSelector } from './names.ts';
 import type { CapturePlan, PlannedNode } from './plan.ts';
+import { startTogether } from './start.ts';
 import { STOP_DISCARD } from './workload-spec.ts';
 
 /** Requests in flight while creating: one API server takes no more Jobs a second with a larger number. */
@@ -16,16 +17,30 @@ const DISCARD_LIMIT = 10_000;
 const POD_LIMIT = 2_000;
 const POLL = 100;
 
+/** The Jobs as created, and the instant at which all begin, where they were told one together. */
+export type Applied = { jobs: readonly Job[]; at: Date | undefined };
+
+/** How a plan is applied: milliseconds that all nodes have to get ready to begin together, null where they need not. */
+type Applying = { togetherMs: number | null; signal: AbortSignal; now: () => Date };
+
 /**
- * Creates the Secret and the Jobs of a plan, many at a time, and makes the Jobs the Secret's owners. When one is
- * refused, or the signal is aborted, everything that was created is removed again, and the error says so or names what
- * could not be removed. Returns the Jobs as created.
+ * Creates the Secret and the Jobs of a plan, many at a time, and makes the Jobs the Secret's owners; then has them begin
+ * together, if they are to. When one is refused or not ready, or the signal is aborted, everything that was created is
+ * removed again, and the error says so or names what could not be removed.
  */
-export async function applyPlan(plan: CapturePlan, cluster: Cluster, signal: AbortSignal): Promise<readonly Job[]> {
+export async function applyPlan(plan: CapturePlan, cluster: Cluster, applying: Applying): Promise<Applied> {
+  const { signal, togetherMs } = applying;
   // A creation that was sent is waited for even on Ctrl-C: only then is it known what there is to undo.
   const creating = cluster.withSignal(new AbortController().signal);
   const { jobs, refused } = await createAll(plan, creating, signal);
-  if (refused === undefined && !signal.aborted) return jobs;
+  if (refused === undefined && !signal.aborted) {
+    if (togetherMs === null) return { jobs, at: undefined };
+    try {
+      return { jobs, at: await startTogether(plan, cluster, { ...applying, timeoutMs: togetherMs }) };
+    } catch (error) {
+      if (!signal.aborted) throw await takenBack(error, plan, cluster);
+    }
+  }
   const undone = await undo(plan, cluster.withSignal(AbortSignal.timeout(UNDO_LIMIT)));
   if (refused === undefined) {
     throw new InterruptedError(`interrupted while creating capture ${plan.name}: ${undone.text}`, undone.hint);
@@ -36,6 +51,15 @@ export async function applyPlan(plan: CapturePlan, cluster: Cluster, signal: Abo
     hint: undone.hint ?? error.hint,
     cause: error,
   });
+}
+
+/** The error of a start that did not come about, after all that was created was removed. */
+async function takenBack(error: unknown, plan: CapturePlan, cluster: Cluster): Promise<unknown> {
+  const undone = await undo(plan, cluster.withSignal(AbortSignal.timeout(UNDO_LIMIT)));
+  const known = error instanceof CaptureError || error instanceof ClusterError;
+  if (!known) return error;
+  const hint = [error.hint, undone.hint].filter((text) => text !== undefined).join('\n') || undefined;
+  return new CaptureError(`${error.message}\n${undone.text}`, { hint, cause: error });
 }
 
 type Refused = { what: string; error: unknown };

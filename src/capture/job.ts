@@ -5,6 +5,7 @@ import {
   ANNOTATION_HOST_PATH,
   ANNOTATION_NODE,
   ANNOTATION_RUN,
+  ANNOTATION_START,
   ANNOTATION_STOP,
   ANNOTATION_TIMESTAMP,
   ANNOTATION_WORKLOAD,
@@ -14,7 +15,15 @@ import {
   jobName,
 } from './names.ts';
 import type { JobSettings } from './request.ts';
-import { encodeSpec, PODINFO_DIRECTORY, PODINFO_SPEC, PODINFO_STOP, type WorkloadSpec } from './workload-spec.ts';
+import {
+  encodeSpec,
+  PODINFO_DIRECTORY,
+  PODINFO_SPEC,
+  PODINFO_START,
+  PODINFO_STOP,
+  READY_FILE,
+  type WorkloadSpec,
+} from './workload-spec.ts';
 
 /** Seconds that a capture pod has, when it is deleted, to bundle and deliver what it has; as in the reference. */
 const GRACE_SECONDS = 1800;
@@ -38,6 +47,19 @@ const HOST_PROCESS = { hostProcess: true, runAsUserName: 'NT AUTHORITY\\SYSTEM' 
 
 export type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
 type Container = PodSpec['containers'][number];
+
+/**
+ * A pod counts as started once its tcpdump listens, or waits for the instant at which it will: a container that runs may
+ * still be loading. Looked for once a second until it is there, then never again; it is no reason to end a capture.
+ */
+const LISTENS = {
+  startupProbe: {
+    exec: { command: ['test', '-e', READY_FILE] },
+    periodSeconds: 1,
+    timeoutSeconds: 10,
+    failureThreshold: 2 ** 31 - 1,
+  },
+};
 
 /** The Job that captures on one node. */
 export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: string; startedAt: Date }): Job {
@@ -83,7 +105,7 @@ function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
         imagePullPolicy: settings.imagePullPolicy,
         args: ['workload'],
         terminationMessagePolicy: 'FallbackToLogsOnError',
-        ...(windows ? {} : { securityContext: captureSecurity() }),
+        ...(windows ? {} : { securityContext: captureSecurity(), ...LISTENS }),
         resources: resources(settings),
         volumeMounts: [
           { name: PODINFO_VOLUME, mountPath: PODINFO_DIRECTORY, readOnly: true },
@@ -92,7 +114,10 @@ function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
       },
     ],
     volumes: [
-      podInfoVolume({ [PODINFO_SPEC]: ANNOTATION_WORKLOAD, [PODINFO_STOP]: ANNOTATION_STOP }),
+      podInfoVolume({
+        ...{ [PODINFO_SPEC]: ANNOTATION_WORKLOAD, [PODINFO_STOP]: ANNOTATION_STOP },
+        ...(spec.start?.kind === 'word' ? { [PODINFO_START]: ANNOTATION_START } : {}),
+      }),
       ...mounts.map(({ volume }) => volume),
     ],
   };

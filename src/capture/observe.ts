@@ -18,7 +18,7 @@ export async function readCaptures(
   const owners = new Set(pods.map((pod) => pod.metadata?.ownerReferences?.[0]?.uid));
   const stuck = jobs.some((job) => !owners.has(job.metadata?.uid));
   const events = stuck ? await cluster.list('events', refusals(where.namespace)).catch(forbiddenIsEmpty) : [];
-  return summarize({ jobs, pods, events });
+  return summarize({ jobs, pods, events }, new Date());
 }
 
 /** One capture, or a ClusterError that names those there are. */
@@ -59,10 +59,17 @@ export async function followCaptures(
   const selection = { namespace: where.namespace, labels: captureSelector(where.name) };
   const seen: { [K in 'jobs' | 'pods']?: readonly Kinds[K][] } & { events: Observed['events'] } = { events: [] };
   let timer: NodeJS.Timeout | undefined;
+  let alarm: NodeJS.Timeout | undefined;
   const tell = (): void => {
     timer = undefined;
     if (until.aborted || seen.jobs === undefined || seen.pods === undefined) return;
-    if (changed(summarize({ jobs: seen.jobs, pods: seen.pods, events: seen.events }))) enough.abort();
+    const now = new Date();
+    const captures = summarize({ jobs: seen.jobs, pods: seen.pods, events: seen.events }, now);
+    if (changed(captures)) enough.abort();
+    // No watch tells that an instant has come for which nodes wait.
+    clearTimeout(alarm);
+    const next = nextBegin(captures, now);
+    if (next !== undefined) alarm = setTimeout(tell, next.getTime() - now.getTime());
   };
   const soon = (): void => {
     timer ??= setTimeout(tell, SETTLE);
@@ -86,8 +93,17 @@ export async function followCaptures(
     ]);
   } finally {
     clearTimeout(timer);
+    clearTimeout(alarm);
     enough.abort();
   }
+}
+
+/** The first instant to come at which a node begins. */
+function nextBegin(captures: readonly CaptureSummary[], now: Date): Date | undefined {
+  const ahead = captures.flatMap(({ nodes }) =>
+    nodes.flatMap(({ begins }) => (begins instanceof Date && begins > now ? [begins] : [])),
+  );
+  return ahead.reduce<Date | undefined>((first, at) => (first !== undefined && first < at ? first : at), undefined);
 }
 
 /** Events of Jobs whose pod admission refused (Pod Security, a quota): nothing else tells of it. */

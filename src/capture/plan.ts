@@ -1,5 +1,6 @@
 import { ClusterError } from '../errors.ts';
 import type { Job, Secret } from '../kube/cluster.ts';
+import { startOf } from './begins.ts';
 import { checkDestinations } from './destinations.ts';
 import { composeFilter } from './filter.ts';
 import { buildJob } from './job.ts';
@@ -13,7 +14,13 @@ import { buildSecret } from './secret.ts';
 import type { Snapshot } from './snapshot.ts';
 import { resolveTargets } from './targets.ts';
 import { pktmonFilter, requirePktmonCan, windowsWarnings } from './windows-checks.ts';
-import { type DestinationSpec, type PktmonFilter, WORKLOAD_VERSION, type WorkloadSpec } from './workload-spec.ts';
+import {
+  type DestinationSpec,
+  type PktmonFilter,
+  type StartSpec,
+  WORKLOAD_VERSION,
+  type WorkloadSpec,
+} from './workload-spec.ts';
 
 /** Seconds that the Jobs stay after their end if nobody waits to remove them; as in the reference. */
 const CLEANUP_SECONDS = 300;
@@ -30,8 +37,8 @@ export type PlannedNode = {
   pods: readonly string[];
 };
 
-/** One run of `create`: the start time names the files, the id marks its Jobs. */
-export type Run = { id: string; startedAt: Date };
+/** One run of `create`: the start time names the files, the id marks its Jobs; `start` is absent where they begin at once. */
+export type Run = { id: string; startedAt: Date; start?: StartSpec | undefined };
 
 export type CapturePlan = {
   readonly runId: string;
@@ -56,11 +63,13 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
   requirePktmonCan(targets.nodes, request);
   requireFewJobs(targets.nodes.length, request.job.maxJobs);
   const { name, destinations, durationMs } = request;
-  const stored = checkDestinations({ destinations, durationMs, start: run.startedAt }, targets.nodes, snapshot);
+  const begins = run.start?.kind === 'at' ? new Date(run.start.at) : run.startedAt;
+  const stored = checkDestinations({ destinations, durationMs, start: begins }, targets.nodes, snapshot);
   const windows = windowsWarnings(targets.nodes, request);
   const warnings = [...targets.warnings, ...windows, ...shortenedWarning(targets.nodes), ...stored];
   const { namespace } = snapshot;
-  const nodes = targets.nodes.map((target) => planNode(request, namespace, target, run));
+  const start = startOf(run.start, targets.nodes.length);
+  const nodes = targets.nodes.map((target) => planNode(request, namespace, target, { ...run, start }));
   const secret = buildSecret({ name, namespace, destinations }, run);
   return { runId: run.id, name, namespace, nodes, secret, warnings };
 }
@@ -78,7 +87,8 @@ function planNode(request: CaptureRequest, namespace: string, target: NodeTarget
   const { uploadTimeoutMs } = request;
   const copied = destinations.some(({ kind }) => kind === 'host-path') && destinations.length > 1;
   const removeCopy = request.cleanup !== null && copied;
-  const place = { namespace, node, filter, pktmon, destinations, uploadTimeoutMs, removeCopy, now: run.startedAt };
+  const delivery = { destinations, uploadTimeoutMs, removeCopy };
+  const place = { namespace, node, filter, pktmon, ...delivery, now: run.startedAt, start: run.start };
   const spec = workloadSpec(request, place);
   const [tarball = '', ...elsewhere] = destinations.map((destination) => locationOf(destination, spec.stem));
   const job = buildJob(spec, request.job, run);
@@ -110,6 +120,7 @@ export function workloadSpec(
     uploadTimeoutMs: number | null;
     removeCopy?: boolean;
     now: Date;
+    start?: StartSpec | undefined;
   },
 ): WorkloadSpec {
   const nodePlace = nodePlaceFor(place.destinations);
@@ -138,5 +149,6 @@ export function workloadSpec(
     destinations: [...place.destinations],
     ...(nodePlace === undefined ? {} : { nodePlace }),
     ...(place.removeCopy === true ? { removeCopy: true } : {}),
+    ...(place.start === undefined ? {} : { start: place.start }),
   };
 }

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { Job, KubeEvent, Pod } from '../kube/cluster.ts';
+import { type Begins, beginsOf, isAhead, isReady } from './begins.ts';
 import { startProblem, waitingWords } from './image-problem.ts';
 import {
   ANNOTATION_FILENAME,
@@ -45,6 +46,10 @@ export type NodeStatus = {
   image: PodImage | undefined;
   /** The service account of its pod, by which it may be known to a store; undefined for the namespace's own. */
   serviceAccount: string | undefined;
+  /** When it begins, or was to. */
+  begins: Begins;
+  /** Whether its pod listens, or waits for that instant. */
+  ready: boolean;
   /** Failed before it began, and yet begins if the reason goes away: an image appears, a quota is raised. */
   mayStart: boolean;
 };
@@ -69,8 +74,8 @@ export type CaptureSummary = {
 
 export type Observed = { jobs: readonly Job[]; pods: readonly Pod[]; events: readonly KubeEvent[] };
 
-/** The captures that Jobs and pods tell of, sorted by namespace and name. */
-export function summarize(observed: Observed): CaptureSummary[] {
+/** The captures that Jobs and pods tell of at a time, sorted by namespace and name. */
+export function summarize(observed: Observed, now: Date): CaptureSummary[] {
   const podsOf = Map.groupBy(observed.pods, (pod) => pod.metadata?.ownerReferences?.find((o) => o.kind === 'Job')?.uid);
   const eventsOf = Map.groupBy(observed.events, (event) => event.involvedObject?.uid);
   const groups = Map.groupBy(
@@ -78,9 +83,10 @@ export function summarize(observed: Observed): CaptureSummary[] {
     (job) => `${job.metadata?.namespace}/${job.metadata?.labels?.[LABEL_CAPTURE] ?? ''}`,
   );
   const summaries = [...groups.values()].map((jobs) => {
-    const nodes = jobs.map((job) =>
-      nodeStatus(job, newest(podsOf.get(job.metadata?.uid) ?? []), eventsOf.get(job.metadata?.uid) ?? []),
-    );
+    const nodes = jobs.map((job) => {
+      const pod = newest(podsOf.get(job.metadata?.uid) ?? []);
+      return nodeStatus(job, pod, { events: eventsOf.get(job.metadata?.uid) ?? [], now });
+    });
     const metadata = jobs[0]?.metadata;
     return {
       name: metadata?.labels?.[LABEL_CAPTURE] ?? '',
@@ -114,11 +120,15 @@ function stateOf(nodes: readonly NodeStatus[]): CaptureState {
 
 type Told = Pick<NodeStatus, 'phase'> & Partial<Pick<NodeStatus, 'problem' | 'hint' | 'result' | 'mayStart'>>;
 
-function nodeStatus(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]): NodeStatus {
+type Seen = { events: readonly KubeEvent[]; now: Date };
+
+function nodeStatus(job: Job, pod: Pod | undefined, { events, now }: Seen): NodeStatus {
   const annotations = pod?.metadata?.annotations ?? job.spec?.template?.metadata?.annotations ?? {};
-  const told = (pod === undefined ? undefined : podTells(pod)) ?? jobTells(job, pod, events);
   const node = pod?.spec?.nodeName ?? nodeOfJob(job) ?? '';
   const order = specOf(annotations[ANNOTATION_WORKLOAD]);
+  const begins = beginsOf(order, pod);
+  const early = isAhead(begins, now);
+  const told = (pod === undefined ? undefined : podTells(pod)) ?? jobTells(job, pod, { events, early });
   return {
     node,
     job: job.metadata?.name ?? '',
@@ -133,6 +143,8 @@ function nodeStatus(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]
     destinations: order?.destinations ?? [],
     image: imageOf(job),
     serviceAccount: job.spec?.template?.spec?.serviceAccountName,
+    begins,
+    ready: isReady(pod),
     mayStart: false,
     ...told,
   };
@@ -201,7 +213,9 @@ function terminatedTells(terminated: { exitCode: number; reason?: string; messag
   return { phase: failed ? 'failed' : 'completed', result, problem: failed ? resultProblem(result) : undefined };
 }
 
-function jobTells(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]): Told {
+type JobSeen = { events: readonly KubeEvent[]; early: boolean };
+
+function jobTells(job: Job, pod: Pod | undefined, { events, early }: JobSeen): Told {
   // The Job's end may be seen before its pod's, which has the result: it is on its way.
   const ended = job.status?.conditions?.some((c) => c.status === 'True') ?? false;
   if (ended && pod?.status?.phase === 'Running') return { phase: 'capturing' };
@@ -214,8 +228,7 @@ function jobTells(job: Job, pod: Pod | undefined, events: readonly KubeEvent[]):
   if (pod === undefined) {
     return refused(job, events);
   }
-  const running = pod.status?.containerStatuses?.some((status) => status.state?.running !== undefined);
-  if (running === true) return { phase: 'capturing', problem: notReady(pod) };
+  if (isReady(pod)) return { phase: early ? 'waiting' : 'capturing', problem: notReady(pod) };
   return { phase: 'waiting', problem: waitingFor(pod) };
 }
 
@@ -244,7 +257,7 @@ export function refusalHint(refusal: string): string | undefined {
   return REFUSAL_HINTS.find(([pattern]) => pattern.test(refusal))?.[1];
 }
 
-/** A pod without probes is Ready while it runs, unless its node no longer answers. */
+/** A pod that has made ready is Ready while it runs, unless its node no longer answers. */
 function notReady(pod: Pod): string | undefined {
   const ready = pod.status?.conditions?.find((c) => c.type === 'Ready');
   return ready?.status === 'False' ? `node ${pod.spec?.nodeName} does not answer` : undefined;
@@ -265,6 +278,7 @@ const STOP_WORDS: Record<StopReason, string> = {
   interrupted: 'stopped by Ctrl-C',
   'tool-exited': 'tcpdump ended by itself',
   'disk-nearly-full': 'disk nearly full',
+  'not-begun': 'ended before it began',
   error: 'failed',
 };
 

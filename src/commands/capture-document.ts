@@ -37,6 +37,8 @@ export type NodeDocument = {
   problem: string | null;
   hint: string | null;
   stopReason: StopReason | null;
+  /** The instant at which it begins, or was to; null for at once, and while nobody has named one. */
+  startAt: string | null;
   startedAt: string | null;
   endedAt: string | null;
   packets: number | null;
@@ -98,6 +100,7 @@ function toNodeDocument(node: NodeStatus): NodeDocument {
     problem: node.problem ?? null,
     hint: node.hint ?? null,
     stopReason: result?.stopReason ?? null,
+    startAt: node.begins instanceof Date ? node.begins.toISOString() : null,
     startedAt: result?.startedAt ?? null,
     endedAt: result?.endedAt ?? null,
     packets: result?.packets ?? null,

@@ -4,11 +4,14 @@ import { dryRunPlan } from '../capture/dry-run.ts';
 import { type CapturePlan, planCapture } from '../capture/plan.ts';
 import type { CaptureRequest } from '../capture/request.ts';
 import { readSnapshot } from '../capture/snapshot.ts';
+import { toStartSpec } from '../capture/start.ts';
 import type { CaptureSummary } from '../capture/status.ts';
 import { waitForCapture } from '../capture/wait.ts';
+import type { StartSpec } from '../capture/workload-spec.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError, ClusterError, InterruptedError, UsageError } from '../errors.ts';
-import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
+import type { Cluster, ConnectionOptions, Job } from '../kube/cluster.ts';
+import { clock, lateLines } from './begin-words.ts';
 import type { CreateFlags } from './capture-flags.ts';
 import { type Made, type OutputFlags, printMade, printManifests, type Shape, toMode } from './create-output.ts';
 import { checkNodeFilters } from './filter-check.ts';
@@ -16,7 +19,7 @@ import { filterLines } from './filter-lines.ts';
 import { Problems, throwProblems } from './flags.ts';
 import { type Order, readOrders } from './orders.ts';
 import { showProgress } from './progress.ts';
-import { count, failureLines, limitWords, locations, plural, size, totals, uploadStep } from './render.ts';
+import { count, failureLines, limitWords, locations, plural, size, span, totals, uploadStep } from './render.ts';
 
 type Flags = CreateFlags & ConnectionOptions & OutputFlags & { filename?: string };
 
@@ -93,16 +96,29 @@ async function begin(
 ): Promise<Begun> {
   const { request, warnings } = order;
   const snapshot = await readSnapshot(request, cluster);
-  const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: deps.now() });
+  const start = await toStartSpec(request.start, cluster, deps.now);
+  const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: deps.now(), start });
   const checked = await checkNodeFilters(plan.nodes, request);
   for (const warning of [...warnings, ...plan.warnings, ...checked]) deps.ui.warn(warning);
-  describe(plan, request, deps);
+  describe(plan, { request, start }, deps);
   const begun = { order, cluster, plan, startedAt: deps.now() };
-  if (kind === 'create') return { ...begun, jobs: await applyPlan(plan, cluster, deps.signal) };
+  if (kind === 'create') return { ...begun, jobs: await apply(deps, { plan, cluster, request }) };
   if (kind === 'client') return { ...begun, jobs: plan.nodes.map(({ job }) => job) };
   const answer = await dryRunPlan(plan, cluster);
   for (const warning of answer.warnings) deps.ui.warn(warning);
   return { ...begun, jobs: answer.jobs };
+}
+
+async function apply(
+  { ui, signal, now }: Deps,
+  { plan, cluster, request }: { plan: CapturePlan; cluster: Cluster; request: CaptureRequest },
+): Promise<readonly Job[]> {
+  const togetherMs = request.start?.kind === 'together' ? request.start.timeoutMs : null;
+  const ready = plan.nodes.length === 1 ? 'the node is ready' : `all ${count(plan.nodes.length)} nodes are ready`;
+  if (togetherMs !== null) ui.note(`Waiting until ${ready}, for ${span(togetherMs)} at most`);
+  const { jobs, at } = await applyPlan(plan, cluster, { togetherMs, signal, now });
+  if (at !== undefined) ui.note(`Now ${ready}: the capture begins at ${clock(at)}`);
+  return jobs;
 }
 
 async function waitAndCleanUp(deps: Deps, begun: Begun, shape: Shape): Promise<number> {
@@ -118,8 +134,12 @@ async function cleanUp({ ui, signal }: Deps, cluster: Cluster, plan: CapturePlan
   ui.note(`Removed ${plural(jobs, 'Job')}${plan.secret === undefined ? '' : ' and the Secret'}; the tarballs stay`);
 }
 
-function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps): void {
-  deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${aim(plan)}, ${limitWords(request, ' a node')}`);
+type Described = { request: CaptureRequest; start: StartSpec | undefined };
+
+function describe(plan: CapturePlan, { request, start }: Described, deps: Deps): void {
+  const when = start === undefined ? '' : start.kind === 'at' ? `from ${clock(new Date(start.at))} ` : 'together ';
+  const what = `${aim(plan)}, ${when}${limitWords(request, ' a node')}`;
+  deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${what}`);
   for (const line of filterLines(plan.nodes, deps.ui.verbose)) deps.ui.note(line);
 }
 
@@ -180,6 +200,7 @@ async function report(
     await ui.printTable(rows);
   }
   for (const line of failureLines(capture)) ui.note(line);
+  for (const line of lateLines(capture)) ui.warn(line);
   const rest = `${capture.name} -n ${capture.namespace}`;
   const other = saved.length > 0 ? 'download' : 'status';
   ui.note(`Next: ${uploadStep(capture) ?? `kubectl retina capture ${other} ${rest}`}`);

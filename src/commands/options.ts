@@ -9,6 +9,7 @@ import {
   imageRows,
   runRows,
   s3Rows,
+  startRows,
   timeoutRow,
 } from './run-rows.ts';
 
@@ -34,6 +35,7 @@ const sharedRows: readonly OptionRow[] = [...verboseRows, ...connectionRows];
 export const createRows: readonly OptionRow[] = [
   ...targetRows,
   ...captureRows,
+  ...startRows,
   ...destinationRows,
   ...runRows,
   {

@@ -32,7 +32,7 @@ export async function stop(
     const { packets, lost, bytes } = totals(capture.nodes);
     const facts = `${saved.length} of ${plural(capture.nodes.length, 'tarball')} saved: ${count(packets)} packets, ${count(lost)} lost, ${size(bytes)}`;
     const ended = before.length === capture.nodes.length;
-    const never = capture.nodes.every((node) => node.mayStart);
+    const never = capture.nodes.every((node) => node.mayStart || node.result?.stopReason === 'not-begun');
     const head = ended
       ? `capture ${wanted} had already ended`
       : never

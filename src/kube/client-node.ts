@@ -90,6 +90,7 @@ function createCluster(connection: Connection, namespace: string): Cluster {
     server: rest.server,
     serverVersion: async () =>
       (await rest.json<{ gitVersion: string }>({ method: 'GET', path: '/version', signal })).gitVersion,
+    serverTime: () => serverTime(connection),
     list: async (kind, selection) => (await listAll<Kinds[typeof kind]>(rest, kind, selection, signal)).items,
     get: (kind, ns, name) =>
       getOne<Kinds[typeof kind]>(rest, `${pathOf(kind, ns)}/${encodeURIComponent(name)}`, signal),
@@ -115,6 +116,16 @@ function createCluster(connection: Connection, namespace: string): Cluster {
     withSignal: (other) => createCluster({ ...connection, signal: other }, namespace),
     withNamespace: (other) => createCluster(connection, other),
   };
+}
+
+async function serverTime({ rest, signal }: Connection): Promise<Date | undefined> {
+  let told: string | undefined;
+  const dated = (text: string | undefined): void => {
+    told = text;
+  };
+  await rest.json({ method: 'GET', path: '/version', signal, dated });
+  const at = new Date(told ?? '');
+  return Number.isNaN(at.getTime()) ? undefined : at;
 }
 
 /** What is asked of a container itself: the server passes it on to its kubelet. */

@@ -95,6 +95,8 @@ export type Cluster = {
   /** URL of the API server. */
   readonly server: string;
   serverVersion(): Promise<string>;
+  /** The API server's clock, which tells whole seconds; undefined where something on the way leaves it out. */
+  serverTime(): Promise<Date | undefined>;
   list<K extends keyof Kinds>(kind: K, selection: Selection): Promise<Kinds[K][]>;
   /** One object; undefined when it is not there. No namespace for kinds that have none. */
   get<K extends keyof Kinds>(kind: K, namespace: string | undefined, name: string): Promise<Kinds[K] | undefined>;

@@ -21,6 +21,8 @@ export type RestRequest = {
   signal?: AbortSignal | undefined;
   /** Takes what the server warns of. */
   warned?: (text: string) => void;
+  /** Takes the server's time, in the form of HTTP. */
+  dated?: (text: string | undefined) => void;
 };
 
 export type Rest = {
@@ -132,6 +134,7 @@ function send(
       ...(request.signal === undefined ? {} : { signal: request.signal }),
     });
     sent.on('response', (response) => tellWarnings(response, request));
+    sent.on('response', ({ headers }) => request.dated?.(headers.date));
     sent.on('response', (response) => resolve({ status: response.statusCode ?? 0, body: decoded(response) }));
     sent.on('error', reject);
     sent.end(body);

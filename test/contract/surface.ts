@@ -37,6 +37,10 @@ export const surface: readonly SurfaceRow[] = [
   },
   {
     command: 'capture create',
+    flags: '--start-at --sync --sync-timeout',
+  },
+  {
+    command: 'capture create',
     flags: '--service-account --priority-class --cpu-limit --memory-limit --ttl -f --filename --dry-run -o --output',
   },
   { command: 'capture list', flags: `--blob-url ${S3}` },

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { resultProblem } from '../../../src/capture/result-words.ts';
 import { isFinal, type NodeStatus, stopReasonWords, summarize } from '../../../src/capture/status.ts';
-import { decodeResult, encodeResult, encodeSpec } from '../../../src/capture/workload-spec.ts';
+import { decodeResult, encodeResult, encodeSpec, type WorkloadSpec } from '../../../src/capture/workload-spec.ts';
 import type { Job, KubeEvent, Pod } from '../../../src/kube/cluster.ts';
-import { jobOf, podOf, result, spec } from '../support/builders.ts';
+import { jobOf, podOf, result, START, spec } from '../support/builders.ts';
 
 const job = jobOf('node1');
 
 function statusOf(pod: Pod | undefined, extra: { job?: Job; events?: KubeEvent[] } = {}): NodeStatus {
   const jobs = [extra.job ?? job];
-  const [capture] = summarize({ jobs, pods: pod === undefined ? [] : [pod], events: extra.events ?? [] });
+  const [capture] = summarize({ jobs, pods: pod === undefined ? [] : [pod], events: extra.events ?? [] }, START);
   const [status] = capture?.nodes ?? [];
   assert.ok(status !== undefined);
   return status;
@@ -125,6 +125,29 @@ suite('status of a node', () => {
     for (const strange of [undefined, '', 'null', '{"filter":1}', '{']) assert.equal(told(strange), undefined);
   });
 
+  test('what begins at an instant waits for it, once it is ready', () => {
+    const waiting = (start: WorkloadSpec['start'], started: boolean, told?: string) => {
+      const seen = podOf(job, running);
+      for (const container of seen.status?.containerStatuses ?? []) container.started = started;
+      const word = told === undefined ? {} : { 'retina.sh/start': told };
+      if (seen.metadata) seen.metadata.annotations = { 'retina.sh/workload': encodeSpec(spec({ start })), ...word };
+      const { phase, ready, begins } = statusOf(seen);
+      return [phase, ready, begins];
+    };
+    const later = new Date(START.getTime() + 1);
+    const at = (instant: Date) => ({ kind: 'at' as const, at: instant.toISOString() });
+    const word = { kind: 'word', withinMs: 1 } as const;
+    assert.deepEqual(waiting(undefined, false), ['waiting', false, undefined]);
+    assert.deepEqual(waiting(undefined, true), ['capturing', true, undefined]);
+    assert.deepEqual(waiting(at(later), false), ['waiting', false, later]);
+    assert.deepEqual(waiting(at(later), true), ['waiting', true, later]);
+    assert.deepEqual(waiting(at(START), true), ['capturing', true, START]);
+    assert.deepEqual(waiting(word, true), ['waiting', true, 'word']);
+    assert.deepEqual(waiting(word, true, 'soon'), ['waiting', true, 'word']);
+    assert.deepEqual(waiting(word, true, later.toISOString()), ['waiting', true, later]);
+    assert.deepEqual(waiting(word, true, START.toISOString()), ['capturing', true, START]);
+  });
+
   test('of several pods of a Job the newest counts', () => {
     const old = podOf(job, { terminated: { exitCode: 1, reason: 'Error' } });
     const later = podOf(job, running);
@@ -133,7 +156,7 @@ suite('status of a node', () => {
       [old, later],
       [later, old],
     ]) {
-      assert.equal(summarize({ jobs: [job], pods, events: [] })[0]?.nodes[0]?.phase, 'capturing');
+      assert.equal(summarize({ jobs: [job], pods, events: [] }, START)[0]?.nodes[0]?.phase, 'capturing');
     }
   });
 });
@@ -143,7 +166,7 @@ suite('captures', () => {
   const second = jobOf('node2', { createdAt: '2026-11-21T10:14:00Z' });
 
   test('Jobs of one name and namespace are one capture, sorted by node; it began with its first Job', () => {
-    const [capture, ...more] = summarize({ jobs: [second, job], pods: [done], events: [] });
+    const [capture, ...more] = summarize({ jobs: [second, job], pods: [done], events: [] }, START);
     assert.deepEqual(more, []);
     assert.deepEqual(
       capture?.nodes.map(({ node }) => node),
@@ -153,7 +176,7 @@ suite('captures', () => {
   });
 
   test('state: pending, capturing, completed, failed', () => {
-    const state = (jobs: Job[], pods: Pod[]) => summarize({ jobs, pods, events: [] })[0]?.state;
+    const state = (jobs: Job[], pods: Pod[]) => summarize({ jobs, pods, events: [] }, START)[0]?.state;
     const dead = podOf(second, { terminated: { exitCode: 1 } });
     assert.equal(state([job, second], []), 'Pending');
     assert.equal(state([job, second], [podOf(job, running)]), 'Capturing');
@@ -167,7 +190,7 @@ suite('captures', () => {
     if (far.metadata) far.metadata.namespace = 'zoo';
     const jobs = [far, job, jobOf('node1', { capture: 'dns' })];
     assert.deepEqual(
-      summarize({ jobs, pods: [], events: [] }).map(({ name }) => name),
+      summarize({ jobs, pods: [], events: [] }, START).map(({ name }) => name),
       ['dns', 'web', 'abc'],
     );
   });
