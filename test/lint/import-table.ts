@@ -31,6 +31,7 @@ const effects = [
     'part-lock',
     'read-lacks',
     'read-objects',
+    'start',
   ],
   ...['snapshot', 'stop', 'storage', 'upload', 'wait'],
 ].map((name) => `src/capture/${name}.ts`);
