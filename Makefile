@@ -82,6 +82,7 @@ bench: cluster-up image-load stores ## measurements, each beside what a user wou
 	@node bench/long-upload.bench.ts
 	@test/cluster/exec node bench/first-packet.bench.ts
 	@test/cluster/exec node bench/list.bench.ts
+	@test/cluster/exec node bench/preflight.bench.ts
 	@test/cluster/fake-nodes 1000
 	@test/cluster/exec node bench/create.bench.ts; status=$$?; test/cluster/fake-nodes 0; exit $$status
 

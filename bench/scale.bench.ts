@@ -55,7 +55,9 @@ function counted(log: string): Map<string, number> {
 
 /** When the last Job ended, as whoever watches them sees it. */
 function lastEnd(signal: AbortSignal): Promise<number> {
-  const cluster = connect({ namespace: NS }, process.env, { signal, traced: () => undefined });
+  const cluster = connect({ namespace: NS }, process.env, {
+    ...{ signal, traced: () => undefined, troubled: () => undefined },
+  });
   return new Promise((done, failed) => {
     const isOver = (job: { status?: { conditions?: { type: string; status: string }[] } }): boolean =>
       job.status?.conditions?.some(({ type, status }) => type === 'Complete' && status === 'True') ?? false;

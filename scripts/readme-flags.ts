@@ -12,10 +12,12 @@ const readme = join(resolve(import.meta.dirname, '..'), 'README.md');
 
 const TABLES: Record<string, readonly OptionRow[]> = {
   create: options.createRows,
+  check: options.checkOwnRows,
   list: options.listRows,
   status: options.statusRows,
   stop: options.stopRows,
   delete: options.deleteRows,
+  prune: options.pruneRows,
   download: options.downloadRows,
   upload: options.uploadRows,
   local: options.localRows,

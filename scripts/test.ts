@@ -5,15 +5,19 @@
 // What a suite needs first (the binary, the cluster) is made by make; if that fails, it counts as one failed test. The
 // cluster is left as it was found: up or down.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, matchesGlob, resolve } from 'node:path';
 import { styleText } from 'node:util';
+import { auditProblems } from './test/audit.ts';
 import { addCounts, type Counts, noCounts, renderCounts } from './test/counts.ts';
+import { matrixProblems } from './test/fault-matrix.ts';
 import { type Suite, suites } from './test/suites.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const interrupted = new AbortController();
+const outcomesFile = join(root, 'dist/test-outcomes.jsonl');
+const auditFile = join(root, 'dist/test-audit.jsonl');
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -68,6 +72,8 @@ async function runFiles(suite: Suite, files: readonly string[]): Promise<Counts>
   const env = {
     ...process.env,
     TEST_COUNTS: join(work, 'counts'),
+    TEST_OUTCOMES: outcomesFile,
+    TEST_AUDIT: auditFile,
     RETINA_CLI: join(root, 'dist/kubectl-retina'),
     RETINA_AGENT_IMAGE: process.env.RETINA_AGENT_IMAGE ?? 'localhost/kubectl-retina/capture:dev',
   };
@@ -77,10 +83,20 @@ async function runFiles(suite: Suite, files: readonly string[]): Promise<Counts>
   return ok || counts.failed ? counts : addCounts(counts, { ...noCounts, failed: 1 }); // the runner itself died
 }
 
+/** What all tests on the cluster say together: the fault matrix, and what came of the audit of every command's words. */
+function checkMatrix(): Counts {
+  say(`\n${styleText('bold', '── fault matrix')}`);
+  const problems = [...auditProblems(auditFile, say), ...matrixProblems(root, outcomesFile, say)];
+  for (const problem of problems) say(`  ${styleText('red', '✖')} ${problem}`);
+  return { ...noCounts, passed: problems.length ? 0 : 1, failed: problems.length ? 1 : 0 };
+}
+
 async function main(names: readonly string[]): Promise<void> {
   const wanted = names.map((name) => suites.find((suite) => suite.name === name));
   if (!wanted.length || wanted.includes(undefined)) throw new Error(`suites: ${suites.map((suite) => suite.name)}`);
   const start = performance.now();
+  mkdirSync(join(root, 'dist'), { recursive: true });
+  for (const file of [outcomesFile, auditFile]) rmSync(file, { force: true });
   const endCluster = wanted.some((suite) => suite?.cluster) && !hasCluster();
   let total = noCounts;
   try {
@@ -89,6 +105,7 @@ async function main(names: readonly string[]): Promise<void> {
   } finally {
     if (endCluster && hasCluster()) spawnSync('test/cluster/down', { cwd: root, stdio: 'ignore' });
   }
+  if (wanted.some((suite) => suite?.cluster) && !process.env.TEST_ONLY) total = addCounts(total, checkMatrix());
   if (interrupted.signal.aborted) total = addCounts(total, { ...noCounts, failed: 1 });
   say(`\n${styleText('dim', `took ${Math.round((performance.now() - start) / 1000)} s`)}`);
   say(renderCounts(total));

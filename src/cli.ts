@@ -4,11 +4,13 @@ import { isBoolean } from './commands/command-line.ts';
 import { commandPath, commandUsage, explainRefusal, renderExamples } from './commands/help.ts';
 import { GROUPS, type OptionRow } from './commands/option-row.ts';
 import {
+  checkRows,
   createRows,
   deleteRows,
   downloadRows,
   listRows,
   localRows,
+  pruneRows,
   statusRows,
   stopRows,
   uploadRows,
@@ -81,11 +83,7 @@ function createRoot(io: Io): Command {
 }
 
 function addCaptureCommands(capture: Command, deps: Deps, end: (code: number) => void): void {
-  leaf(capture, 'create', 'start a capture: one Job on each node', createRows)
-    .argument('[targets...]', `KIND/NAME, or KIND NAME…: ${TARGET_WORDS}`)
-    .action(async (targets: string[], flags: Flags) =>
-      end(await (await import('./commands/create.ts')).create(deps, { ...flags, targets })),
-    );
+  addOrderCommands(capture, deps, end);
   leaf(capture, 'list', 'the captures and their state', listRows)
     .argument('[names...]', 'only these')
     .action(async (names: string[], flags: Flags) =>
@@ -111,14 +109,35 @@ function addCaptureCommands(capture: Command, deps: Deps, end: (code: number) =>
     .action(async (names: string[], flags: Flags) =>
       end(await (await import('./commands/upload.ts')).upload(deps, names, flags)),
     );
+  addRemovals(capture, deps, end);
+  leaf(capture, 'local', 'the same capture on this machine, without a cluster', localRows).action(
+    async (flags: Flags) => end(await (await import('./commands/local.ts')).local(deps, flags)),
+  );
+}
+
+function addRemovals(capture: Command, deps: Deps, end: (code: number) => void): void {
   leaf(capture, 'delete', 'remove the Jobs, pods and Secrets of captures; delivered files stay', deleteRows)
     .argument('[names...]', 'the captures')
     .action(async (names: string[], flags: Flags) =>
       end(await (await import('./commands/delete.ts')).deleteCommand(deps, names, flags)),
     );
-  leaf(capture, 'local', 'the same capture on this machine, without a cluster', localRows).action(
-    async (flags: Flags) => end(await (await import('./commands/local.ts')).local(deps, flags)),
+  leaf(capture, 'prune', 'remove what is left in the cluster of captures that ended long ago', pruneRows).action(
+    async (flags: Flags) => end(await (await import('./commands/prune.ts')).prune(deps, flags)),
   );
+}
+
+/** What takes the flags of a capture that is to be. */
+function addOrderCommands(capture: Command, deps: Deps, end: (code: number) => void): void {
+  leaf(capture, 'create', 'start a capture: one Job on each node', createRows)
+    .argument('[targets...]', `KIND/NAME, or KIND NAME…: ${TARGET_WORDS}`)
+    .action(async (targets: string[], flags: Flags) =>
+      end(await (await import('./commands/create.ts')).create(deps, { ...flags, targets })),
+    );
+  leaf(capture, 'check', 'whether create with the same flags would work; creates nothing', checkRows)
+    .argument('[targets...]', `KIND/NAME, or KIND NAME…: ${TARGET_WORDS}`)
+    .action(async (targets: string[], flags: Flags) =>
+      end(await (await import('./commands/check.ts')).check(deps, { ...flags, targets })),
+    );
 }
 
 /** What the pods run. */

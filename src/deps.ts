@@ -42,6 +42,15 @@ export type Ui = {
   /** A mark and text for how something ended, to stderr. */
   outcome(good: boolean, text: string): void;
   live(): Promise<Live>;
+  /**
+   * What ails the API server, and since when (milliseconds since the epoch); undefined when it is over. Beside what is shown
+   * live on a terminal, else as one line for the beginning and one for the end.
+   */
+  trouble(now: { what: string; since: number } | undefined): void;
+  /** Whether somebody sits at a terminal who can answer. */
+  readonly canAsk: boolean;
+  /** Asks for a line, to stderr; undefined when none was typed: the input ended, or the signal was aborted. */
+  ask(question: string, signal: AbortSignal): Promise<string | undefined>;
 };
 
 /** What `main` hands to commands. Nothing here is touched before a command needs it. */
@@ -56,4 +65,6 @@ export type Deps = {
   readonly ui: Ui;
   /** Aborted by Ctrl-C, SIGTERM and SIGHUP, with an InterruptedError as its reason. */
   readonly signal: AbortSignal;
+  /** The next Ctrl-C calls this in place of aborting the signal; once, and not after the returned function was called. */
+  onInterrupt(answer: () => void): () => void;
 };

@@ -9,6 +9,14 @@ export class UsageError extends Error {
   }
 }
 
+type ClusterErrorOptions = {
+  hint?: string | undefined;
+  status?: number | undefined;
+  reason?: string | undefined;
+  retryAfter?: number | undefined;
+  cause?: unknown;
+};
+
 /** The cluster refused, could not be reached, or does not hold what was asked for. Exit code 1. */
 export class ClusterError extends Error {
   readonly hint: string | undefined;
@@ -16,17 +24,22 @@ export class ClusterError extends Error {
   readonly status: number | undefined;
   /** Kubernetes' machine-readable reason, such as AlreadyExists. */
   readonly reason: string | undefined;
+  /** Seconds for which the server asks to be left alone; undefined when it did not. */
+  readonly retryAfter: number | undefined;
 
-  constructor(
-    message: string,
-    options: { hint?: string | undefined; status?: number; reason?: string | undefined; cause?: unknown } = {},
-  ) {
+  constructor(message: string, options: ClusterErrorOptions = {}) {
     super(message, { cause: options.cause });
     this.name = 'ClusterError';
     this.hint = options.hint;
     this.status = options.status;
     this.reason = options.reason;
+    this.retryAfter = options.retryAfter;
   }
+}
+
+/** Whether an error leaves open if what was asked of the API server was done: no answer, or one that does not tell. */
+export function isUnsure(error: unknown): boolean {
+  return error instanceof ClusterError && (error.status === undefined || error.status >= 500);
 }
 
 /** A capture, a delivery or a download failed, wholly or in part. Exit code 1. */

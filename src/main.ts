@@ -8,16 +8,48 @@ import { createUi } from './ui/terminal.ts';
 
 const ID_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
 
-/** The first signal asks the command to undo what it began and end; the second ends it where it is. */
-function signalAbort(): AbortSignal {
+/**
+ * The first signal asks the command to undo what it began and end; the second ends it where it is. Of Ctrl-C, a command
+ * that waits may take the first for a question of its own.
+ */
+function listenToSignals(): Pick<Deps, 'signal' | 'onInterrupt'> {
   const controller = new AbortController();
+  let first: (() => void) | undefined;
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
       if (controller.signal.aborted) process.exit(130);
-      controller.abort(new InterruptedError());
+      const answer = name === 'SIGINT' ? first : undefined;
+      first = undefined;
+      if (answer === undefined) controller.abort(new InterruptedError());
+      else answer();
     });
   }
-  return controller.signal;
+  const onInterrupt = (answer: () => void): (() => void) => {
+    first = answer;
+    return () => {
+      if (first === answer) first = undefined;
+    };
+  };
+  return { signal: controller.signal, onInterrupt };
+}
+
+/**
+ * A reader that went away (`| head`, a terminal that was closed) is no failure of ours, and no reason to leave a capture
+ * half made: the command goes on to its end, and its exit code tells how that was. Results that could not be written
+ * for another reason, such as a full disk, make it 1.
+ */
+function surviveLostReaders(): void {
+  const ignored = ['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED'];
+  let lost: NodeJS.ErrnoException | undefined;
+  process.stderr.on('error', () => undefined);
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!ignored.includes(error.code ?? '')) lost ??= error;
+  });
+  process.on('exit', (code) => {
+    if (lost === undefined) return;
+    process.stderr.write(`error: not all of the results could be written: ${lost.message}\n`);
+    if (code === 0) process.exitCode = 1;
+  });
 }
 
 /** By the global, not by node:crypto: that would be loaded at each start, which takes as long as all of ours. */
@@ -26,12 +58,12 @@ function newId(): string {
   return Array.from(numbers, (number) => ID_LETTERS[number % ID_LETTERS.length]).join('');
 }
 
-function createDeps(signal: AbortSignal, habits: Habits): Deps {
+function createDeps({ signal, onInterrupt }: Pick<Deps, 'signal' | 'onInterrupt'>, habits: Habits): Deps {
   const ui = createUi(process, process.env, habits);
   return {
     connect: async (options) => {
       const { connect } = await import('./kube/client-node.ts');
-      return connect(options, process.env, { signal, traced: ui.detail });
+      return connect(options, process.env, { signal, traced: ui.detail, troubled: ui.trouble });
     },
     configNames: async (options) => (await import('./kube/config.ts')).configNames(options, process.env),
     now: () => new Date(),
@@ -39,20 +71,15 @@ function createDeps(signal: AbortSignal, habits: Habits): Deps {
     env: process.env,
     ui,
     signal,
+    onInterrupt,
   };
 }
 
 async function main(): Promise<number> {
   const ended: Ended = { code: 0, atOnce: false };
-  // A reader that went away (`| head`) is no failure of ours, and no reason to leave a capture half made: the command
-  // goes on to its end, and its exit code tells how that was.
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EPIPE') throw error;
-    });
-  }
+  surviveLostReaders();
   const habits: Habits = { verbose: false, noColor: false };
-  const deps = createDeps(signalAbort(), habits);
+  const deps = createDeps(listenToSignals(), habits);
   const io = { stdout: process.stdout, stderr: process.stderr, habits };
   try {
     await createProgram(deps, io, ended).parseAsync(normalize(process.argv.slice(2)), { from: 'user' });

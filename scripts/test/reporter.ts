@@ -3,11 +3,12 @@ import { relative } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
 import { inspect, styleText } from 'node:util';
 import { type Counts, noCounts } from './counts.ts';
+import type { Outcome } from './fault-matrix.ts';
 import { type PlatformCheck, renderPlatformChecks, toPlatformCheck } from './platforms.ts';
 
 // A reporter for Node's test runner: one line a test, and at the end the failures in full, and a table of what was
 // checked of which platform, if tests name some. Appends the counts to the
-// file in TEST_COUNTS as one line of JSON, for scripts/test.ts to add up.
+// file in TEST_COUNTS as one line of JSON, for scripts/test.ts to add up, and each test to that in TEST_OUTCOMES.
 
 const marks: Readonly<Record<keyof Counts, string>> = {
   passed: styleText('green', '✔'),
@@ -15,6 +16,7 @@ const marks: Readonly<Record<keyof Counts, string>> = {
   skipped: styleText('yellow', '–'),
 };
 
+type Begun = Extract<TestEvent, { type: 'test:start' }>['data'];
 type Result = Extract<TestEvent, { type: 'test:pass' | 'test:fail' }>['data'];
 
 function errorOf(result: Result): Error | undefined {
@@ -56,7 +58,17 @@ interface State {
   readonly parents: boolean[];
   readonly failures: string[];
   readonly platforms: PlatformCheck[];
+  readonly outcomes: Outcome[];
+  /** Of the group or test that is open and in no other. */
+  top: string | undefined;
+  /** Whose heading was printed last. */
   file: string | undefined;
+}
+
+/** Tests may be made by a module that test files share: what counts is the file of the outermost group. */
+function begin(state: State, { nesting, name, file }: Begun): void {
+  state.path[nesting] = name;
+  if (nesting === 0) state.top = file;
 }
 
 function* renderResult(state: State, result: Result): Generator<string> {
@@ -65,13 +77,15 @@ function* renderResult(state: State, result: Result): Generator<string> {
   state.parents[nesting] = false;
   if (nesting > 0) state.parents[nesting - 1] = true;
   if (group) return;
-  if (result.file && result.file !== state.file) yield `${styleText('bold', relative(process.cwd(), result.file))}\n`;
-  state.file = result.file;
+  const file = relative(process.cwd(), state.top ?? '');
+  if (file !== state.file) yield `${styleText('bold', file)}\n`;
+  state.file = file;
   const outcome = outcomeOf(result);
   state.counts[outcome] += 1;
   const name = [...state.path.slice(0, nesting), result.name].join(' › ');
   const platform = toPlatformCheck(name, outcome);
   if (platform) state.platforms.push(platform);
+  state.outcomes.push({ file, name, outcome });
   const reason = typeof result.skip === 'string' ? `: ${result.skip}` : '';
   yield `  ${marks[outcome]} ${name}${reason} ${styleText('dim', `(${Math.round(result.details.duration_ms)} ms)`)}\n`;
   const error = errorOf(result);
@@ -83,9 +97,18 @@ function* renderResult(state: State, result: Result): Generator<string> {
 
 // biome-ignore lint/style/noDefaultExport: the form that Node's test runner asks for
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
-  const state: State = { counts: { ...noCounts }, path: [], parents: [], failures: [], platforms: [], file: undefined };
+  const state: State = {
+    counts: { ...noCounts },
+    path: [],
+    parents: [],
+    failures: [],
+    platforms: [],
+    outcomes: [],
+    top: undefined,
+    file: undefined,
+  };
   for await (const event of source) {
-    if (event.type === 'test:start') state.path[event.data.nesting] = event.data.name;
+    if (event.type === 'test:start') begin(state, event.data);
     if (event.type === 'test:pass' || event.type === 'test:fail') yield* renderResult(state, event.data);
     if (event.type === 'test:diagnostic' && !summary.test(event.data.message)) yield `  ${event.data.message}\n`;
     if (event.type === 'test:stdout' || event.type === 'test:stderr') yield event.data.message;
@@ -94,4 +117,6 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
   if (state.failures.length) yield `\n${state.failures.join('\n')}\n`;
   const file = process.env.TEST_COUNTS;
   if (file) appendFileSync(file, `${JSON.stringify(state.counts)}\n`);
+  const list = process.env.TEST_OUTCOMES;
+  if (list) appendFileSync(list, state.outcomes.map((outcome) => `${JSON.stringify(outcome)}\n`).join(''));
 }

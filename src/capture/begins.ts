@@ -23,6 +23,12 @@ export function startOf(start: StartSpec | undefined, nodes: number): StartSpec 
   return start?.kind === 'word' ? { ...start, withinMs: start.withinMs + SLACK + SLACK_EACH * nodes } : start;
 }
 
+/** Milliseconds from a run's begin to that of its captures, at most. */
+export function startsWithin(start: StartSpec | undefined, startedAt: Date): number {
+  if (start === undefined) return 0;
+  return start.kind === 'word' ? start.withinMs : Math.max(0, Date.parse(start.at) - startedAt.getTime());
+}
+
 /** Whether an instant is still to come. */
 export function isAhead(begins: Begins, now: Date): boolean {
   return begins === 'word' || (begins !== undefined && begins > now);

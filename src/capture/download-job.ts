@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Job } from '../kube/cluster.ts';
-import { nodeAffinity, pullSecrets, READS_TARBALLS, TOLERATIONS } from './job.ts';
+import { NO_MESH, nodeAffinity, pullSecrets, READS_TARBALLS, TOLERATIONS } from './job.ts';
 import { ANNOTATION_NODE, APP_DOWNLOAD, CONTAINER_DOWNLOAD, LABEL_APP, LABEL_DOWNLOAD_OF } from './names.ts';
 import type { NodePath } from './request.ts';
 import type { PodImage } from './status.ts';
@@ -9,6 +9,8 @@ import type { PodImage } from './status.ts';
 export const DOWNLOAD_MOUNT = '/captures';
 
 const VOLUME = 'captures';
+/** Seconds after which the cluster ends a pod that never started. One that is read from then has a successor. */
+const DEADLINE_SECONDS = 6 * 3600;
 
 export type DownloadJob = {
   capture: string;
@@ -24,7 +26,7 @@ export type DownloadJob = {
 
 /**
  * The Job whose pod reads files on one node. A Job, not a bare pod: when this program dies, the pod ends by itself
- * once nobody reads from it, and the Job's time to live removes both.
+ * once nobody reads from it, or by the Job's deadline if it could not start; the Job's time to live removes both.
  */
 export function buildDownloadJob(order: DownloadJob): Job {
   const labels = { [LABEL_APP]: APP_DOWNLOAD, [LABEL_DOWNLOAD_OF]: order.capture };
@@ -40,8 +42,9 @@ export function buildDownloadJob(order: DownloadJob): Job {
     spec: {
       backoffLimit: 0,
       ttlSecondsAfterFinished: 0,
+      activeDeadlineSeconds: DEADLINE_SECONDS,
       template: {
-        metadata: { labels },
+        metadata: { labels: { ...labels, ...NO_MESH.labels }, annotations: NO_MESH.annotations },
         spec: {
           restartPolicy: 'Never',
           automountServiceAccountToken: false,

@@ -1,10 +1,19 @@
 import { join } from 'node:path';
 import { CaptureError, ClusterError } from '../errors.ts';
 import type { Cluster } from '../kube/cluster.ts';
-import { digestOnNode, type ExpectedFile, fetchFile, findOnNode, type Place, PodLostError } from './download.ts';
+import {
+  digestOnNode,
+  type ExpectedFile,
+  fetchFile,
+  findOnNode,
+  findPartialsOnNode,
+  type Place,
+  PodLostError,
+} from './download.ts';
 import { NoDirectoryError, PodLeftError, withDownloadPod } from './download-pod.ts';
 import { isComplete, type LocalPath, openPart } from './part-file.ts';
 import type { StoreSpec } from './places.ts';
+import type { NodePath } from './request.ts';
 import type { DirectoryWay, Source } from './sources.ts';
 import type { PodImage } from './status.ts';
 
@@ -21,6 +30,8 @@ export type DownloadOrder = {
   image: (own: PodImage | undefined) => PodImage;
   /** Fetches a source's tarball from a store, without a pod. */
   fromStore: (at: StoreSpec, source: Source) => Promise<[path: string, file: ExpectedFile]>;
+  /** Whether what unfinished captures have left is wanted, where there is no whole tarball. */
+  partial: boolean;
   /** Tells this run's Jobs from those of another. */
   id: string;
   /** Takes what happens, a line each. */
@@ -29,27 +40,83 @@ export type DownloadOrder = {
 };
 
 /** What one node yielded; nothing it has is thrown away because another node fails. */
-export type Yield = { node: string; files: { path: string; bytes: number }[]; error: unknown };
+export type Yield = { node: string; files: Fetched[]; error: unknown };
+/** A file that is here now; one that is partial is told with its packets. */
+export type Fetched = { path: string; bytes: number; packets: number | undefined };
 
-/** Fetches the tarballs of a capture from one node, each verified. Never rejects: what failed is in the answer. */
+/**
+ * Fetches the tarballs of a capture from one node, each verified; where one is missing and that is wanted, what it has left
+ * unfinished. Never rejects: what failed is in the answer, and a capture that is unfinished has failed.
+ */
 export async function downloadFromNode(order: DownloadOrder, source: Source): Promise<Yield> {
-  const files = new Map<string, { path: string; bytes: number }>();
-  const take = (path: string, file: ExpectedFile): void => void files.set(file.name, { path, bytes: file.bytes });
-  const { node, expected } = source;
-  let error: unknown;
+  const files = new Map<string, Fetched>();
+  const take: Take = (path, file) =>
+    void files.set(file.name, { path, bytes: file.bytes, packets: file.partial?.packets });
+  const error = await failureOf(() => fetchWhole(order, source, take));
+  const isLacking = error !== undefined || source.searched;
+  if (!order.partial || !isLacking || order.signal.aborted)
+    return { node: source.node, files: [...files.values()], error };
+  const unfinished = await failureOf(() => fetchPartials(order, source, { whole: new Set(files.keys()), take }));
+  return { node: source.node, files: [...files.values()], error: joined(error, unfinished) };
+}
+
+async function failureOf(action: () => Promise<void>): Promise<unknown> {
   try {
-    if (expected !== undefined && (await isComplete(order.directory, expected))) {
-      order.note(`${node}: ${expected.name} is already here, and whole`);
-      take(join(order.directory, expected.name), expected);
-    } else {
-      await fetchAnyWay(order, source, take);
-    }
-  } catch (failure) {
-    // A node that has never captured is no failure when all nodes are searched for a deleted capture.
-    const searched = source.searched && failure instanceof NoDirectoryError;
-    error = searched ? undefined : failure;
+    await action();
+    return undefined;
+  } catch (error) {
+    return error;
   }
-  return { node, files: [...files.values()], error };
+}
+
+function joined(first: unknown, second: unknown): unknown {
+  const known = (error: unknown) => error instanceof CaptureError || error instanceof ClusterError;
+  return known(first) && known(second) ? asOne([first, second]) : (first ?? second);
+}
+
+async function fetchWhole(order: DownloadOrder, source: Source, take: Take): Promise<void> {
+  const { node, expected, lacking, searched } = source;
+  if (lacking !== undefined) throw new CaptureError(`node ${node} ${lacking}`);
+  if (expected !== undefined && (await isComplete(order.directory, expected))) {
+    order.note(`${node}: ${expected.name} is already here, and whole`);
+    return take(join(order.directory, expected.name), expected);
+  }
+  try {
+    await fetchAnyWay(order, source, take);
+  } catch (error) {
+    // A node that has never captured is no failure when all nodes are searched for a deleted capture.
+    if (!(searched && error instanceof NoDirectoryError)) throw error;
+  }
+}
+
+/** Fetches what the node has of the capture that is no whole tarball; throws a CaptureError that tells what there was. */
+async function fetchPartials(
+  order: DownloadOrder,
+  source: Source,
+  { whole, take }: { whole: ReadonlySet<string>; take: Take },
+): Promise<void> {
+  const { node, scratchPlaces, ways, tarball, searched } = source;
+  let found = 0;
+  const action = async (place: Place): Promise<void> => {
+    for (const file of await findPartialsOnNode(place, order.capture)) {
+      const name = file.name.replace(/\.partial\.tar\.gz$/, '.tar.gz');
+      // Killed after it had delivered, or another run of the same name.
+      if (whole.has(name) || (tarball !== undefined && !name.startsWith(tarball.replace(/\.tar\.gz$/, '')))) continue;
+      take(await fetchOne(order, place, file), file);
+      found += 1;
+    }
+  };
+  for (const [index, hostPath] of scratchPlaces.entries()) {
+    const way: DirectoryWay = { kind: 'directory', hostPath: hostPath as NodePath };
+    try {
+      await withPods(order, source, { way, index: ways.length + index, action });
+    } catch (error) {
+      if (!(error instanceof NoDirectoryError)) throw error;
+    }
+  }
+  if (found > 0)
+    throw new CaptureError(`node ${node} had not ended its capture: what it had written is fetched, and no more`);
+  if (!searched) throw new CaptureError(`nothing of it lies on node ${node} in ${scratchPlaces.join(' or ')}`);
 }
 
 type Take = (path: string, file: ExpectedFile) => void;
@@ -139,8 +206,10 @@ async function fetchOne(order: DownloadOrder, place: Place, file: ExpectedFile):
   }
   const part = await openPart(order.directory, file);
   try {
+    const left =
+      file.partial === undefined ? '' : `, ${file.partial.packets} packets of a capture that did not come to its end`;
     const from = part.size() > 0 ? `, going on from ${size(part.size())}` : '';
-    note(`${place.node}: ${file.name}, ${size(file.bytes)}${from}`);
+    note(`${place.node}: ${file.name}, ${size(file.bytes)}${left}${from}`);
     await fetchFile(place, file, part, (what) =>
       note(
         what === 'resumed'

@@ -1,14 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CaptureError, ClusterError, messageOf } from '../errors.ts';
+import { CaptureError, ClusterError, isUnsure, messageOf } from '../errors.ts';
 import type { Cluster, Job, KubeEvent, Pod } from '../kube/cluster.ts';
 import { buildDownloadJob, type DownloadJob } from './download-job.ts';
 import { startProblem } from './image-problem.ts';
+import { nodeHealth } from './inquire.ts';
 import { CONTAINER_DOWNLOAD } from './names.ts';
+import { oneLine } from './plain-text.ts';
 
 /** Milliseconds until a download pod must run. */
 const START_LIMIT = 90_000;
-/** Milliseconds for its removal. */
-const REMOVE_LIMIT = 20_000;
+/** Milliseconds for its removal: an API server that restarts is waited for. */
+const REMOVE_LIMIT = 60_000;
 
 /** Runs an action beside a download pod on a node; the pod is gone afterwards, whatever happened. */
 export async function withDownloadPod<T>(
@@ -18,9 +20,15 @@ export async function withDownloadPod<T>(
   action: (pod: string) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  // Waited for even on Ctrl-C: only a Job that is known can be removed.
-  const job = await cluster.withSignal(new AbortController().signal).createJob(buildDownloadJob(order));
-  const outcome = await settle(async () => action(await untilRunning(cluster, order, job, signal)));
+  await requireReady(cluster, order.node);
+  // Its name is this run's alone: one whose creation was not confirmed is removed by it.
+  let job = buildDownloadJob(order);
+  const outcome = await settle(async () => {
+    // Waited for even on Ctrl-C: a Job that comes after its removal would stay.
+    job = await cluster.withSignal(new AbortController().signal).createJob(job);
+    return action(await untilRunning(cluster, order, job, signal));
+  });
+  if (!outcome.ok && job.metadata?.uid === undefined && !isUnsure(outcome.error)) throw outcome.error;
   try {
     await removeWithPods(cluster.withSignal(AbortSignal.timeout(REMOVE_LIMIT)), job);
   } catch (error) {
@@ -28,6 +36,21 @@ export async function withDownloadPod<T>(
   }
   if (!outcome.ok) throw outcome.error;
   return outcome.value;
+}
+
+/** A pod on a node that does not answer would neither start nor go. Whoever may not look at nodes finds that out so. */
+async function requireReady(cluster: Cluster, node: string): Promise<void> {
+  const health = await nodeHealth(cluster, node).catch((error: unknown) => {
+    if (error instanceof ClusterError && error.status === 403) return { unready: null };
+    throw error;
+  });
+  if (health === 'gone') {
+    const hint = 'What lay on its disk has gone with it. There are: kubectl get nodes';
+    throw new CaptureError(`node ${node} is not in the cluster any more`, { hint });
+  }
+  if (health.unready === null) return;
+  const hint = `What lies on its disk can be fetched once it is Ready again: kubectl describe node ${node}`;
+  throw new CaptureError(`node ${node} is not Ready: ${health.unready}`, { hint });
 }
 
 type Outcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
@@ -89,19 +112,23 @@ function podTells(pod: Pod | undefined, order: DownloadJob): { running?: string;
   const { running, terminated } = container?.state ?? {};
   if (running !== undefined) return { running: pod?.metadata?.name ?? '' };
   const here = `the download pod on node ${order.node}`;
-  const stuck = startProblem(container);
-  if (stuck !== undefined) return { problem: new CaptureError(`${here} ${stuck.problem}`, { hint: stuck.hint }) };
+  const stuck = startProblem(container, pod?.metadata);
+  if (stuck !== undefined)
+    return { problem: new CaptureError(`${here} ${oneLine(stuck.problem)}`, { hint: stuck.hint }) };
   const place = pod?.status?.conditions?.find((c) => c.type === 'PodScheduled' && c.status === 'False');
   if (place !== undefined) {
     return {
-      problem: new CaptureError(`${here} cannot be scheduled: ${place.message ?? place.reason}`, {
-        hint: `Is there such a node? kubectl get node ${order.node}`,
-      }),
+      problem: new CaptureError(
+        `${here} cannot be scheduled: ${oneLine(place.message ?? place.reason ?? 'no reason told')}`,
+        {
+          hint: `Is there such a node? kubectl get node ${order.node}`,
+        },
+      ),
     };
   }
   if (terminated === undefined && pod?.status?.phase !== 'Failed') return {};
   const words = terminated?.message ?? pod?.status?.message ?? pod?.status?.reason ?? 'no reason told';
-  return { problem: new CaptureError(`${here} ended at once: ${words.trim().slice(0, 300)}`) };
+  return { problem: new CaptureError(`${here} ended at once: ${oneLine(words).slice(0, 300)}`) };
 }
 
 /** A directory that is not there, or a refused pod, shows in events only. */
@@ -113,9 +140,12 @@ function eventTells(events: readonly KubeEvent[], jobName: string, order: Downlo
   if (mount !== undefined) return new NoDirectoryError(order.hostPath, order.node);
   const refused = about.find((event) => event.reason === 'FailedCreate');
   if (refused === undefined) return undefined;
-  return new CaptureError(`the download pod for node ${order.node} was refused: ${refused.message}`, {
-    hint: 'It needs a hostPath volume: use a namespace that admits privileged pods.',
-  });
+  return new CaptureError(
+    `the download pod for node ${order.node} was refused: ${oneLine(refused.message ?? 'no reason told')}`,
+    {
+      hint: 'It needs a hostPath volume: use a namespace that admits privileged pods.',
+    },
+  );
 }
 
 /** The directory to download from does not exist on a node. */

@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CaptureError, ClusterError, messageOf } from '../errors.ts';
 import type { Cluster, ExecOutcome } from '../kube/cluster.ts';
 import { CONTAINER_DOWNLOAD } from './names.ts';
-import { decodeDigest, decodeNodeFiles, type NodeFile, nodeFilesCommand } from './node-files.ts';
+import { decodeDigest, decodeNodeFiles, decodePartials, type NodeFile, nodeFilesCommand } from './node-files.ts';
+import { oneLine } from './plain-text.ts';
 
 /** Tries without a single new byte before a download is given up. */
 const MAX_IDLE_TRIES = 5;
@@ -11,11 +12,18 @@ const MAX_IDLE_TRIES = 5;
 const FIRST_PAUSE = 500;
 /** Bytes of answer that a command in the pod may give. */
 const MAX_ANSWER = 16 << 20;
+const KEPT = 'What came is kept: the same command goes on from there.';
 /** Exit codes from here on tell that a command was killed. */
 const KILLED = 128;
 
 /** A tarball whose size and SHA-256 are known before its first byte is fetched. */
-export type ExpectedFile = { name: string; bytes: number; sha256: string };
+export type ExpectedFile = {
+  name: string;
+  bytes: number;
+  sha256: string;
+  /** Of a capture that did not come to its end: its tarball is made on its node while it is read. */
+  partial?: { capture: string; packets: number };
+};
 
 /** The local end of a download: knows how much is there, takes more, and checks the whole. */
 export type PartialFile = {
@@ -35,7 +43,7 @@ export type Place = { cluster: Cluster; pod: string; node: string; signal: Abort
 export class PodLostError extends CaptureError {
   constructor(node: string) {
     super(`the download pod on node ${node} ended before it had sent everything`, {
-      hint: 'What came is kept: the same command goes on from there.',
+      hint: KEPT,
     });
   }
 }
@@ -43,6 +51,12 @@ export class PodLostError extends CaptureError {
 /** The tarballs of a capture in the pod's directory. */
 export async function findOnNode(place: Place, capture: string): Promise<NodeFile[]> {
   return ask(place, nodeFilesCommand.find(capture, place.node), decodeNodeFiles);
+}
+
+/** Tarballs of what captures have left in the pod's directory that did not come to their end. */
+export async function findPartialsOnNode(place: Place, capture: string): Promise<ExpectedFile[]> {
+  const found = await ask(place, nodeFilesCommand.findPartial(capture, place.node), decodePartials);
+  return found.map(({ packets, ...file }) => ({ ...file, partial: { capture, packets } }));
 }
 
 /** Size and SHA-256 of a tarball, computed on its node: for captures that left no result beside it. */
@@ -89,14 +103,13 @@ async function fetchBytes(
     const outcome = await readOnce(place, file, part);
     if (part.size() >= file.bytes) return;
     if (outcome.exitCode !== null && outcome.exitCode > 0 && outcome.exitCode < KILLED) {
-      throw new CaptureError(`${file.name} cannot be read on node ${place.node}: ${outcome.stderr.trim()}`);
+      throw new CaptureError(`${file.name} cannot be read on node ${place.node}: ${oneLine(outcome.stderr)}`);
     }
     await requirePod(place);
     if (outcome.exitCode === 0) await requireWhole(place, file, part);
     idle = part.size() > before ? 0 : idle + 1;
     if (idle >= MAX_IDLE_TRIES) throw brokeOff(place, file, { part, idle, outcome });
-    if (idle > 0)
-      await sleep(FIRST_PAUSE * 2 ** (idle - 1), undefined, { signal: place.signal }).catch(() => undefined);
+    if (idle > 0) await sleep(pauseAfter(idle), undefined, { signal: place.signal }).catch(() => undefined);
     place.signal.throwIfAborted();
     told('resumed');
   }
@@ -114,44 +127,58 @@ async function readOnce(place: Place, file: ExpectedFile, part: PartialFile): Pr
   sink.on('error', (error) => {
     failure = error;
   });
-  const command = nodeFilesCommand.read(file.name, part.size());
-  const outcome = await place.cluster
-    .exec({ ...execTarget(place), command }, sink, place.signal)
-    .catch((error: unknown): ExecOutcome => {
-      const refused = !(error instanceof ClusterError) || error.status === 401 || error.status === 403;
-      if (refused) throw error;
-      return { exitCode: null, stderr: messageOf(error) };
-    });
+  const read = file.partial === undefined ? nodeFilesCommand.read : nodeFilesCommand.readPartial;
+  const outcome = await run(place, read(file.name, part.size()), sink);
   await new Promise<void>((resolve) => (sink.destroyed ? resolve() : sink.end(() => resolve())));
   if (failure !== undefined) throw failure;
   return outcome;
 }
 
-function execTarget(place: Place) {
-  return { namespace: place.cluster.namespace, pod: place.pod, container: CONTAINER_DOWNLOAD };
+/** Runs a command in the pod; a connection that could not be made, or broke, is one that told no exit code. */
+async function run({ cluster, pod, signal }: Place, command: readonly string[], sink: Writable): Promise<ExecOutcome> {
+  const target = { namespace: cluster.namespace, pod, container: CONTAINER_DOWNLOAD, command };
+  return await cluster.exec(target, sink, signal).catch((error: unknown): ExecOutcome => {
+    const refused = !(error instanceof ClusterError) || error.status === 401 || error.status === 403;
+    if (refused) throw error;
+    return { exitCode: null, stderr: messageOf(error) };
+  });
 }
 
-/** Fails when the pod no longer runs; a server that does not answer now may do so later. */
+/** Milliseconds before the next try after some that brought nothing. */
+function pauseAfter(idle: number): number {
+  return FIRST_PAUSE * 2 ** (idle - 1);
+}
+
+/** Fails when the pod no longer runs, or cannot be seen: a server that is away is waited for, as long as a request may take. */
 async function requirePod(place: Place): Promise<void> {
   const selection = { namespace: place.cluster.namespace, fields: `metadata.name=${place.pod}` };
   const pods = await place.cluster.list('pods', selection).catch((error: unknown) => {
-    if (error instanceof ClusterError && (error.status === undefined || error.status >= 500)) return undefined;
-    throw error;
+    if (!(error instanceof ClusterError)) throw error;
+    throw new CaptureError(`the download from node ${place.node} broke off: ${error.message}`, {
+      hint: KEPT,
+      cause: error,
+    });
   });
-  const status = pods?.[0]?.status?.containerStatuses?.find(({ name }) => name === CONTAINER_DOWNLOAD);
-  if (pods !== undefined && status?.state?.running === undefined) throw new PodLostError(place.node);
+  const status = pods[0]?.status?.containerStatuses?.find(({ name }) => name === CONTAINER_DOWNLOAD);
+  if (status?.state?.running === undefined) throw new PodLostError(place.node);
+}
+
+async function digestNow(place: Place, file: ExpectedFile): Promise<ExpectedFile> {
+  if (file.partial === undefined) return digestOnNode(place, file.name);
+  const found = (await findPartialsOnNode(place, file.partial.capture)).find(({ name }) => name === file.name);
+  return found ?? { ...file, bytes: 0, sha256: '' };
 }
 
 /** A reader that came to the end too early has found a file that is shorter than it was. */
 async function requireWhole(place: Place, file: ExpectedFile, part: PartialFile): Promise<void> {
-  const there = await digestOnNode(place, file.name);
+  const there = await digestNow(place, file);
   if (there.bytes >= file.bytes) return;
   await part.restart();
   throw damaged(place, file, `it has ${there.bytes} bytes, and had ${file.bytes} when it was captured`);
 }
 
 async function mismatch(place: Place, file: ExpectedFile): Promise<CaptureError> {
-  const there = await digestOnNode(place, file.name);
+  const there = await digestNow(place, file);
   if (there.sha256 !== file.sha256) return damaged(place, file, `its SHA-256 is not ${file.sha256}`);
   return new CaptureError(`${file.name} from node ${place.node} arrived damaged, but is whole on the node`, {
     hint: 'Nothing was kept here. Try again; if it happens often, check the disk and the memory of this machine.',
@@ -169,15 +196,31 @@ function brokeOff(
   file: ExpectedFile,
   how: { part: PartialFile; idle: number; outcome: ExecOutcome },
 ): CaptureError {
-  const why = how.outcome.stderr.trim();
+  const why = oneLine(how.outcome.stderr);
   return new CaptureError(
     `the stream of ${file.name} from node ${place.node} broke off ${how.idle} times at byte ${how.part.size()} of ${file.bytes}${why ? `: ${why}` : ''}`,
-    { hint: 'What came is kept: the same command goes on from there.' },
+    { hint: KEPT },
   );
 }
 
-/** Runs a command of the pod and reads what it printed. */
+/** Runs a command of the pod and reads what it printed; again, when the stream was cut. */
 async function ask<T>(place: Place, command: readonly string[], decode: (text: string) => T): Promise<T> {
+  for (let idle = 1; ; idle += 1) {
+    const { outcome, text } = await askOnce(place, command);
+    if (outcome.exitCode === 0) return decoded(place, text, decode);
+    place.signal.throwIfAborted();
+    await requirePod(place);
+    const cut = outcome.exitCode === null || outcome.exitCode >= KILLED;
+    if (!cut || idle === MAX_IDLE_TRIES) {
+      const why = oneLine(outcome.stderr) || 'the stream was cut';
+      throw new CaptureError(`looking for files on node ${place.node} failed: ${why}`);
+    }
+    await sleep(pauseAfter(idle), undefined, { signal: place.signal }).catch(() => undefined);
+    place.signal.throwIfAborted();
+  }
+}
+
+async function askOnce(place: Place, command: readonly string[]): Promise<{ outcome: ExecOutcome; text: string }> {
   const pieces: Buffer[] = [];
   let bytes = 0;
   const sink = new Writable({
@@ -187,14 +230,13 @@ async function ask<T>(place: Place, command: readonly string[], decode: (text: s
       done();
     },
   });
-  const outcome = await place.cluster.exec({ ...execTarget(place), command }, sink, place.signal);
-  if (outcome.exitCode !== 0) {
-    await requirePod(place);
-    const why = outcome.stderr.trim() || 'the stream was cut';
-    throw new CaptureError(`looking for files on node ${place.node} failed: ${why}`);
-  }
+  const outcome = await run(place, command, sink);
+  return { outcome, text: Buffer.concat(pieces).toString('utf8') };
+}
+
+function decoded<T>(place: Place, text: string, decode: (text: string) => T): T {
   try {
-    return decode(Buffer.concat(pieces).toString('utf8'));
+    return decode(text);
   } catch (cause) {
     throw new CaptureError(`the answer of the download pod on node ${place.node} cannot be read`, {
       hint: 'Is its image one of this program, and not much older? Choose another with --image.',

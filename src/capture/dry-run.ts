@@ -2,7 +2,7 @@ import pMap from 'p-map';
 import { ClusterError } from '../errors.ts';
 import type { Cluster, Job, Pod } from '../kube/cluster.ts';
 import type { CapturePlan } from './plan.ts';
-import { refusalHint } from './status.ts';
+import { refusalHint } from './pod-events.ts';
 
 /** Requests in flight. */
 const IN_FLIGHT = 32;
@@ -43,13 +43,16 @@ async function attempt<T>(what: string, action: () => Promise<T>): Promise<T> {
 }
 
 /** The pod of a Job, as the Job's controller would make it. */
-async function tryPod(job: Job, cluster: Pick<Cluster, 'dryRun'>): Promise<readonly string[]> {
+export function podOf(job: Job): Pod {
   const template = job.spec?.template;
   const { name, namespace = '' } = job.metadata ?? {};
   const metadata = { ...template?.metadata, generateName: `${name}-`, namespace };
-  const pod = { apiVersion: 'v1', kind: 'Pod', metadata, spec: template?.spec } as Pod;
+  return { apiVersion: 'v1', kind: 'Pod', metadata, spec: template?.spec } as Pod;
+}
+
+async function tryPod(job: Job, cluster: Pick<Cluster, 'dryRun'>): Promise<readonly string[]> {
   try {
-    return (await cluster.dryRun('pods', pod)).warnings;
+    return (await cluster.dryRun('pods', podOf(job))).warnings;
   } catch (error) {
     if (!(error instanceof ClusterError)) throw error;
     // Pods are made by the Job's controller: a user needs no right to make them.

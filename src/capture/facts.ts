@@ -1,7 +1,20 @@
 import type { KubeNode, Pod } from '../kube/cluster.ts';
 
 /** What planning needs to know of a node. */
-export type NodeFact = { name: string; os: string; ready: boolean; labels: Readonly<Record<string, string>> };
+export type NodeFact = {
+  name: string;
+  os: string;
+  ready: boolean;
+  cordoned: boolean;
+  /** What it runs short of, by the names of its conditions: DiskPressure, MemoryPressure, PIDPressure. */
+  pressures: readonly string[];
+  /** Images that it has, by all of their names; undefined where the kubelet does not tell all. */
+  images: readonly string[] | undefined;
+  labels: Readonly<Record<string, string>>;
+};
+
+/** Images that a kubelet tells of at most (nodeStatusMaxImages). */
+const MAX_IMAGES = 50;
 
 /** What planning needs to know of a pod. */
 export type PodFact = {
@@ -20,10 +33,15 @@ export type PodFact = {
 
 /** A node, as planning sees it. */
 export function nodeFact(node: KubeNode): NodeFact {
+  const { conditions = [], images = [] } = node.status ?? {};
+  const holds = conditions.filter(({ status }) => status === 'True').map(({ type }) => type);
   return {
     name: node.metadata?.name ?? '',
     os: node.status?.nodeInfo?.operatingSystem || (node.metadata?.labels?.['kubernetes.io/os'] ?? 'linux'),
-    ready: (node.status?.conditions ?? []).some((c) => c.type === 'Ready' && c.status === 'True'),
+    ready: holds.includes('Ready'),
+    cordoned: node.spec?.unschedulable === true,
+    pressures: holds.filter((type) => /^(Disk|Memory|PID)Pressure$/.test(type)),
+    images: images.length === 0 || images.length >= MAX_IMAGES ? undefined : images.flatMap(({ names = [] }) => names),
     labels: node.metadata?.labels ?? {},
   };
 }

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError } from '../errors.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { CONTAINER_CAPTURE, HELD_UP } from './names.ts';
+import { oneLine } from './plain-text.ts';
 import type { CaptureSummary } from './status.ts';
 
 /** Pods that are asked at most: whoever captures on hundreds of nodes reads of the first ones that all of them wait. */
@@ -9,6 +10,10 @@ const MAX_PODS = 10;
 /** Seconds for which a word counts: a delivery that has trouble speaks again within this time. */
 const FRESH = 20;
 const LINES = 50;
+/** Bytes of all of them: one line of another's pod may be as long as its disk is large. */
+const BYTES = 256 << 10;
+/** Characters that are shown of a word. */
+const SHOWN = 300;
 /** Milliseconds between two rounds. */
 const PAUSE = 5000;
 
@@ -30,9 +35,9 @@ export async function readHeldUp(
     asked.map(async ({ job, pod = '' }): Promise<[string, string][]> => {
       try {
         const target = { namespace, pod, container: CONTAINER_CAPTURE };
-        const lines = (await cluster.log(target, { lines: LINES, seconds: FRESH }, signal)).split('\n');
+        const lines = (await cluster.log(target, { lines: LINES, seconds: FRESH, bytes: BYTES }, signal)).split('\n');
         const last = lines.findLast((line) => line.includes(HELD_UP));
-        return last === undefined ? [] : [[job, last.slice(last.indexOf(HELD_UP) + HELD_UP.length)]];
+        return last === undefined ? [] : [[job, wordsIn(last)]];
       } catch (error) {
         refused ||= error instanceof ClusterError && error.status === 403;
         return [];
@@ -40,6 +45,10 @@ export async function readHeldUp(
     }),
   );
   return refused ? undefined : new Map(words.flat());
+}
+
+function wordsIn(line: string): string {
+  return oneLine(line.slice(line.indexOf(HELD_UP) + HELD_UP.length)).slice(0, SHOWN);
 }
 
 /** Asks every few seconds, as no watch tells of it, until the signal is aborted; calls back when there is, or was, something. */

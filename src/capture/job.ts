@@ -1,4 +1,5 @@
 import type { Job } from '../kube/cluster.ts';
+import { startsWithin } from './begins.ts';
 import { destinationMounts } from './mounts.ts';
 import {
   ANNOTATION_FILENAME,
@@ -27,6 +28,10 @@ import {
 
 /** Seconds that a capture pod has, when it is deleted, to bundle and deliver what it has; as in the reference. */
 const GRACE_SECONDS = 1800;
+/** Seconds that an ended Job stays, if nothing else was asked for: over a weekend and a few days more, not for ever. */
+const TTL_SECONDS = 7 * 24 * 3600;
+/** Seconds beyond the wait for its start, a capture and its uploads in which its pod must have started, bundled and delivered. */
+const MARGIN_SECONDS = 3600;
 export const PODINFO_VOLUME = 'retina';
 
 /** Tolerates what keeps other pods off a node: a node in trouble is one to capture on. */
@@ -45,6 +50,20 @@ const WORKLOAD_IDENTITY = { 'azure.workload.identity/use': 'true' };
 /** A container on Windows reaches the network of its node only as a process of the node itself. */
 const HOST_PROCESS = { hostProcess: true, runAsUserName: 'NT AUTHORITY\\SYSTEM' };
 
+/**
+ * What the Job tells when its pod has gone. A pod that is deleted, as by a drain, is judged when it has ended, not before:
+ * one that has delivered everything by then has succeeded. One that has not leaves its exit code in the Job's condition.
+ */
+const OUTLIVES_POD = {
+  podReplacementPolicy: 'Failed',
+  podFailurePolicy: {
+    rules: [
+      { action: 'FailJob', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
+      { action: 'FailJob', onExitCodes: { containerName: CONTAINER_CAPTURE, operator: 'NotIn', values: [0] } },
+    ],
+  },
+};
+
 export type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
 type Container = PodSpec['containers'][number];
 
@@ -61,6 +80,15 @@ const LISTENS = {
   },
 };
 
+/**
+ * No sidecar of a service mesh: it would take part in what is captured, and go on when the workload has ended. Istio reads
+ * the label, before 1.10 the annotation; Linkerd its own.
+ */
+export const NO_MESH = {
+  labels: { 'sidecar.istio.io/inject': 'false' },
+  annotations: { 'sidecar.istio.io/inject': 'false', 'linkerd.io/inject': 'disabled' },
+};
+
 /** The Job that captures on one node. */
 export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: string; startedAt: Date }): Job {
   const labels = captureLabels(spec.capture);
@@ -75,12 +103,30 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
     },
     spec: {
       backoffLimit: 0,
-      ...(settings.ttlSeconds === undefined ? {} : { ttlSecondsAfterFinished: settings.ttlSeconds }),
+      ...OUTLIVES_POD,
+      ...lifetime(spec, settings, run.startedAt),
       template: {
-        metadata: { labels: { ...labels, ...identityLabel(spec) }, annotations: podAnnotations(spec, run.startedAt) },
+        metadata: {
+          labels: { ...labels, ...NO_MESH.labels, ...identityLabel(spec) },
+          annotations: { ...podAnnotations(spec, run.startedAt), ...NO_MESH.annotations },
+        },
         spec: podSpec(spec, settings),
       },
     },
+  };
+}
+
+/**
+ * Whoever creates a Job may be killed at any moment, so the Job ends and goes by itself: also where its pod waits in vain,
+ * for an image or for a Secret that was never created. Only a capture without an end has no limit but its own.
+ */
+function lifetime(spec: WorkloadSpec, { ttlSeconds = TTL_SECONDS }: JobSettings, startedAt: Date) {
+  const { durationMs, uploadTimeoutMs, start } = spec;
+  const bounded = (durationMs ?? 0) + (uploadTimeoutMs ?? 0) + startsWithin(start, startedAt);
+  const active = durationMs === null ? null : Math.ceil(bounded / 1000) + MARGIN_SECONDS;
+  return {
+    ...(ttlSeconds === null ? {} : { ttlSecondsAfterFinished: ttlSeconds }),
+    ...(active === null ? {} : { activeDeadlineSeconds: active }),
   };
 }
 

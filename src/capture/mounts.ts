@@ -12,7 +12,7 @@ const S3_MOUNT = '/var/run/secrets/retina/s3';
 const S3_CA_MOUNT = '/var/run/secrets/retina/s3-ca';
 
 /** Where packets lie on a node while no host path was asked for; it outlives the pod, as an emptyDir would not. */
-const NODE_DIRECTORY = '/var/lib/retina';
+export const NODE_DIRECTORY = '/var/lib/retina';
 
 type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template']>['spec']>;
 type Volume = NonNullable<PodSpec['volumes']>[number];

@@ -70,6 +70,11 @@ export function tarballName(stem: string): string {
   return `${stem}.tar.gz`;
 }
 
+/** The name of a tarball of what an unfinished capture has left; never that of a whole one. */
+export function partialName(stem: string): string {
+  return `${stem}.partial.tar.gz`;
+}
+
 /** The name of the file beside the tarball that holds the result. */
 export function resultName(stem: string): string {
   return `${stem}.json`;
@@ -105,6 +110,9 @@ export function captureSelector(capture?: string): string {
   const app = `${LABEL_APP}=${APP_CAPTURE}`;
   return capture === undefined ? app : `${app},${LABEL_CAPTURE}=${capture}`;
 }
+
+/** Selects all that this program creates: what captures, and what helps to fetch and to send tarballs. */
+export const ALL_SELECTOR = `${LABEL_APP} in (${APP_CAPTURE},${APP_DOWNLOAD},${APP_UPLOAD})`;
 
 /** Whether an object is one of ours by its labels: a capture's or a download's. */
 export function isOurs(object: { metadata?: { labels?: Readonly<Record<string, string>> } }): boolean {

@@ -9,9 +9,17 @@ const nodeFile = z.object({
   sha256: z.catch(z.nullable(z.string().check(z.regex(/^[0-9a-f]{64}$/))), null),
 });
 
+/** What an unfinished capture has left; made into a tarball while it is read. */
+const partialFile = z.object({
+  ...nodeFile.shape,
+  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  packets: z.number(),
+});
+
 const digest = z.object({ bytes: z.number().check(z.int(), z.nonnegative()), sha256: z.string() });
 
 export type NodeFile = z.infer<typeof nodeFile>;
+export type PartialTarball = z.infer<typeof partialFile>;
 
 const CONTAINER_PROGRAM = '/usr/local/bin/kubectl-retina';
 
@@ -32,6 +40,11 @@ export function decodeNodeFiles(text: string): NodeFile[] {
   });
 }
 
+/** Reads what `node-files find-partial` printed; throws an Error when it is something else. */
+export function decodePartials(text: string): PartialTarball[] {
+  return z.array(partialFile).parse(JSON.parse(text));
+}
+
 /** Reads what `node-files sha256` printed. */
 export function decodeDigest(text: string): { bytes: number; sha256: string } {
   return digest.parse(JSON.parse(text));
@@ -39,20 +52,13 @@ export function decodeDigest(text: string): { bytes: number; sha256: string } {
 
 /** The commands that a download pod knows, as argument lists for exec. */
 export const nodeFilesCommand = {
-  find: (capture: string, node: string): readonly string[] => [
-    CONTAINER_PROGRAM,
-    'node-files',
-    'find',
-    DOWNLOAD_MOUNT,
-    capture,
-    node,
-  ],
-  sha256: (name: string): readonly string[] => [CONTAINER_PROGRAM, 'node-files', 'sha256', `${DOWNLOAD_MOUNT}/${name}`],
-  read: (name: string, offset: number): readonly string[] => [
-    CONTAINER_PROGRAM,
-    'node-files',
-    'read',
-    `${DOWNLOAD_MOUNT}/${name}`,
-    String(offset),
-  ],
+  find: (capture: string, node: string) => command('find', DOWNLOAD_MOUNT, capture, node),
+  sha256: (name: string) => command('sha256', `${DOWNLOAD_MOUNT}/${name}`),
+  read: (name: string, offset: number) => command('read', `${DOWNLOAD_MOUNT}/${name}`, String(offset)),
+  findPartial: (capture: string, node: string) => command('find-partial', DOWNLOAD_MOUNT, capture, node),
+  readPartial: (name: string, offset: number) => command('read-partial', `${DOWNLOAD_MOUNT}/${name}`, String(offset)),
 } as const;
+
+function command(...args: readonly string[]): readonly string[] {
+  return [CONTAINER_PROGRAM, 'node-files', ...args];
+}

@@ -1,29 +1,30 @@
 import { ClusterError } from '../errors.ts';
 import type { Cluster, Kinds } from '../kube/cluster.ts';
+import { inquire, keepInquiring } from './inquire.ts';
 import { captureSelector } from './names.ts';
 import { type CaptureSummary, type Observed, summarize } from './status.ts';
 
 /** Milliseconds in which changes that come together (a Job's and its pod's) are told as one. */
 const SETTLE = 20;
+/** Milliseconds after which an instant is looked for again: others may have named one that no timer can wait for. */
+const LONGEST = 3_600_000;
 
-type Watched = Pick<Cluster, 'list' | 'follow'>;
+type Watched = Pick<Cluster, 'list' | 'follow' | 'now' | 'withSignal'>;
 
 /** Reads the captures of a namespace (undefined: of all), or one by name. */
 export async function readCaptures(
-  cluster: Watched,
+  cluster: Pick<Cluster, 'list' | 'now'>,
   where: { namespace: string | undefined; name?: string },
 ): Promise<CaptureSummary[]> {
   const selection = { namespace: where.namespace, labels: captureSelector(where.name) };
   const [jobs, pods] = await Promise.all([cluster.list('jobs', selection), cluster.list('pods', selection)]);
-  const owners = new Set(pods.map((pod) => pod.metadata?.ownerReferences?.[0]?.uid));
-  const stuck = jobs.some((job) => !owners.has(job.metadata?.uid));
-  const events = stuck ? await cluster.list('events', refusals(where.namespace)).catch(forbiddenIsEmpty) : [];
-  return summarize({ jobs, pods, events }, new Date());
+  const aside = await inquire(cluster, { jobs, pods });
+  return summarize({ jobs, pods, ...aside }, cluster.now());
 }
 
 /** One capture, or a ClusterError that names those there are. */
 export async function readCapture(
-  cluster: Watched & Pick<Cluster, 'namespace'>,
+  cluster: Pick<Cluster, 'list' | 'namespace' | 'now'>,
   name: string,
 ): Promise<CaptureSummary> {
   const [capture] = await readCaptures(cluster, { namespace: cluster.namespace, name });
@@ -49,7 +50,7 @@ export async function followCapture(
 
 /** Calls back with the captures of a namespace (undefined: of all), or one by name, as `followCapture` does. */
 export async function followCaptures(
-  cluster: Pick<Cluster, 'follow'>,
+  cluster: Watched,
   where: { namespace: string | undefined; name?: string },
   signal: AbortSignal,
   changed: (captures: readonly CaptureSummary[]) => boolean,
@@ -57,19 +58,20 @@ export async function followCaptures(
   const enough = new AbortController();
   const until = AbortSignal.any([signal, enough.signal]);
   const selection = { namespace: where.namespace, labels: captureSelector(where.name) };
-  const seen: { [K in 'jobs' | 'pods']?: readonly Kinds[K][] } & { events: Observed['events'] } = { events: [] };
+  const seen: { [K in 'jobs' | 'pods']?: readonly Kinds[K][] } & Pick<Observed, 'events' | 'nodes'> = { events: [] };
   let timer: NodeJS.Timeout | undefined;
   let alarm: NodeJS.Timeout | undefined;
   const tell = (): void => {
     timer = undefined;
-    if (until.aborted || seen.jobs === undefined || seen.pods === undefined) return;
-    const now = new Date();
-    const captures = summarize({ jobs: seen.jobs, pods: seen.pods, events: seen.events }, now);
+    const { jobs, pods, events, nodes } = seen;
+    if (until.aborted || jobs === undefined || pods === undefined) return;
+    const now = cluster.now();
+    const captures = summarize({ jobs, pods, events, nodes }, now);
     if (changed(captures)) enough.abort();
     // No watch tells that an instant has come for which nodes wait.
     clearTimeout(alarm);
     const next = nextBegin(captures, now);
-    if (next !== undefined) alarm = setTimeout(tell, next.getTime() - now.getTime());
+    if (next !== undefined) alarm = setTimeout(tell, Math.min(next.getTime() - now.getTime(), LONGEST));
   };
   const soon = (): void => {
     timer ??= setTimeout(tell, SETTLE);
@@ -84,12 +86,14 @@ export async function followCaptures(
         seen.pods = pods;
         soon();
       }),
-      cluster
-        .follow('events', refusals(where.namespace), until, (events) => {
-          seen.events = events;
+      keepInquiring(cluster, where.namespace, {
+        signal: until,
+        current: () => ({ jobs: seen.jobs ?? [], pods: seen.pods ?? [] }),
+        told: (aside) => {
+          Object.assign(seen, aside);
           soon();
-        })
-        .catch(forbiddenIsEmpty),
+        },
+      }),
     ]);
   } finally {
     clearTimeout(timer);
@@ -104,15 +108,4 @@ function nextBegin(captures: readonly CaptureSummary[], now: Date): Date | undef
     nodes.flatMap(({ begins }) => (begins instanceof Date && begins > now ? [begins] : [])),
   );
   return ahead.reduce<Date | undefined>((first, at) => (first !== undefined && first < at ? first : at), undefined);
-}
-
-/** Events of Jobs whose pod admission refused (Pod Security, a quota): nothing else tells of it. */
-function refusals(namespace: string | undefined) {
-  return { namespace, fields: 'involvedObject.kind=Job,reason=FailedCreate' };
-}
-
-/** Whoever may not read events goes without their explanations. */
-function forbiddenIsEmpty(error: unknown): never[] {
-  if (error instanceof ClusterError && error.status === 403) return [];
-  throw error;
 }

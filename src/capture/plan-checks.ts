@@ -1,6 +1,8 @@
 import { ClusterError } from '../errors.ts';
+import type { NodeFact } from './facts.ts';
 import { isShortened } from './filter.ts';
 import type { NodeTarget } from './node-targets.ts';
+import type { JobSettings } from './request.ts';
 import type { Snapshot } from './snapshot.ts';
 import { listNames, nearest } from './suggest.ts';
 
@@ -11,8 +13,36 @@ export function shortenedWarning(nodes: readonly NodeTarget[]): string[] {
   return [`many pods on ${listNames(shortened)}: ARP and neighbour discovery of all addresses there are captured`];
 }
 
+/** Nodes whose kubelets turn pods away: a capture tolerates their taints, and a kubelet decides for itself. */
+export function pressureWarnings(targets: readonly NodeTarget[], nodes: readonly NodeFact[]): string[] {
+  const wanted = new Set(targets.map(({ node }) => node));
+  const pressed = nodes.filter(({ name, pressures }) => wanted.has(name) && pressures.length > 0);
+  return pressed.map(
+    ({ name, pressures }) =>
+      `node ${name} has ${pressures.join(' and ')}: its kubelet may turn the pod away or evict it`,
+  );
+}
+
+/** What is wrong with the Secrets to pull the image with; a node that has the image, or may pull without, starts it. */
+export function pullWarnings(
+  { imagePullSecrets }: Pick<JobSettings, 'imagePullSecrets'>,
+  { storage: { secrets }, namespace }: Pick<Snapshot, 'storage' | 'namespace'>,
+): string[] {
+  if (secrets === undefined) return [];
+  return imagePullSecrets.flatMap((name) => {
+    const secret = secrets.find((each) => each.name === name);
+    if (secret === undefined) return [`there is no Secret ${name} in namespace ${namespace} to pull the image with`];
+    if (PULL_TYPES.includes(secret.type)) return [];
+    return [
+      `Secret ${name} is of type ${secret.type}, by which no image is pulled: make it by kubectl create secret docker-registry`,
+    ];
+  });
+}
+
+const PULL_TYPES = ['kubernetes.io/dockerconfigjson', 'kubernetes.io/dockercfg'];
+
 /** Throws a ClusterError for what the settings of the Jobs name and is not there. */
-export function requireNoLack({ lacks, namespace }: Snapshot): void {
+export function requireNoLack({ lacks, namespace }: Pick<Snapshot, 'lacks' | 'namespace'>): void {
   const [lack] = lacks;
   if (lack === undefined) return;
   const { what, name, instead } = lack;

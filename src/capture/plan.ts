@@ -2,13 +2,14 @@ import { ClusterError } from '../errors.ts';
 import type { Job, Secret } from '../kube/cluster.ts';
 import { startOf } from './begins.ts';
 import { checkDestinations } from './destinations.ts';
+import type { NodeFact } from './facts.ts';
 import { composeFilter } from './filter.ts';
 import { buildJob } from './job.ts';
 import { destinationSpecs, nodePlaceFor } from './mounts.ts';
 import { captureStem } from './names.ts';
 import type { NodeTarget } from './node-targets.ts';
 import { locationOf } from './places.ts';
-import { requireFewJobs, requireNoLack, shortenedWarning } from './plan-checks.ts';
+import { pressureWarnings, pullWarnings, requireFewJobs, requireNoLack, shortenedWarning } from './plan-checks.ts';
 import type { CaptureRequest, CaptureSettings } from './request.ts';
 import { buildSecret } from './secret.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -22,7 +23,7 @@ import {
   type WorkloadSpec,
 } from './workload-spec.ts';
 
-/** Seconds that the Jobs stay after their end if nobody waits to remove them; as in the reference. */
+/** Seconds that the Jobs stay after their end where nobody waits to clean up; as in the reference. */
 const CLEANUP_SECONDS = 300;
 /** Bytes of one argument of a program on Linux (MAX_ARG_STRLEN, without its last). */
 const MAX_FILTER = 128 * 1024 - 1;
@@ -63,15 +64,42 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
   requirePktmonCan(targets.nodes, request);
   requireFewJobs(targets.nodes.length, request.job.maxJobs);
   const { name, destinations, durationMs } = request;
-  const begins = run.start?.kind === 'at' ? new Date(run.start.at) : run.startedAt;
-  const stored = checkDestinations({ destinations, durationMs, start: begins }, targets.nodes, snapshot);
-  const windows = windowsWarnings(targets.nodes, request);
-  const warnings = [...targets.warnings, ...windows, ...shortenedWarning(targets.nodes), ...stored];
+  const stored = checkDestinations({ destinations, durationMs, start: firstInstant(run) }, targets.nodes, snapshot);
+  const warnings = [...targets.warnings, ...nodeWarnings(targets.nodes, request, snapshot.nodes), ...stored];
+  const pulled = pullWarnings(request.job, snapshot);
   const { namespace } = snapshot;
-  const start = startOf(run.start, targets.nodes.length);
-  const nodes = targets.nodes.map((target) => planNode(request, namespace, target, { ...run, start }));
+  const nodes = planNodes(request, namespace, targets.nodes, run);
   const secret = buildSecret({ name, namespace, destinations }, run);
-  return { runId: run.id, name, namespace, nodes, secret, warnings };
+  return { runId: run.id, name, namespace, nodes, secret, warnings: [...warnings, ...pulled] };
+}
+
+/** When the capture of a run begins, as far as it is known. */
+export function firstInstant({ start, startedAt }: Run): Date {
+  return start?.kind === 'at' ? new Date(start.at) : startedAt;
+}
+
+/** What should be known of the nodes that a capture is on. */
+export function nodeWarnings(
+  targets: readonly NodeTarget[],
+  request: CaptureSettings,
+  nodes: readonly NodeFact[] | undefined,
+): string[] {
+  return [
+    ...windowsWarnings(targets, request),
+    ...shortenedWarning(targets),
+    ...pressureWarnings(targets, nodes ?? []),
+  ];
+}
+
+/** What a capture does on each of its nodes. Throws a ClusterError where a filter is too long. */
+export function planNodes(
+  request: CaptureRequest,
+  namespace: string,
+  targets: readonly NodeTarget[],
+  run: Run,
+): PlannedNode[] {
+  const start = startOf(run.start, targets.length);
+  return targets.map((target) => planNode(request, namespace, target, { ...run, start }));
 }
 
 function planNode(request: CaptureRequest, namespace: string, target: NodeTarget, run: Run): PlannedNode {
@@ -91,21 +119,15 @@ function planNode(request: CaptureRequest, namespace: string, target: NodeTarget
   const place = { namespace, node, filter, pktmon, ...delivery, now: run.startedAt, start: run.start };
   const spec = workloadSpec(request, place);
   const [tarball = '', ...elsewhere] = destinations.map((destination) => locationOf(destination, spec.stem));
-  const job = buildJob(spec, request.job, run);
+  const { ttlSeconds = request.cleanup === 'cluster' ? CLEANUP_SECONDS : undefined } = request.job;
   return {
     node,
-    job: request.cleanup === 'cluster' ? endingJob(job) : job,
+    job: buildJob(spec, { ...request.job, ttlSeconds }, run),
     tarball,
     elsewhere,
     filter,
     pods: target.pods,
   };
-}
-
-/** The cluster removes the Job, and with its last owner the Secret. */
-function endingJob(job: Job): Job {
-  const ttlSecondsAfterFinished = job.spec?.ttlSecondsAfterFinished ?? CLEANUP_SECONDS;
-  return job.spec === undefined ? job : { ...job, spec: { ...job.spec, ttlSecondsAfterFinished } };
 }
 
 /** The workload's instructions on one machine: a node, or this one for a local capture. */

@@ -111,8 +111,8 @@ export type JobSettings = {
   readonly priorityClass: string | undefined;
   /** Jobs that a capture may have at most; null for no limit. */
   readonly maxJobs: number | null;
-  /** Seconds after which an ended Job is removed; undefined for never. */
-  readonly ttlSeconds: number | undefined;
+  /** Seconds after which an ended Job is removed: null for never, undefined for as long as is usual. */
+  readonly ttlSeconds: number | null | undefined;
   readonly cpuLimit: string | undefined;
   readonly memoryLimit: string | undefined;
 };

@@ -1,5 +1,5 @@
 import { CaptureError } from '../errors.ts';
-import type { Secret } from '../kube/cluster.ts';
+import type { Job, Owner, Secret } from '../kube/cluster.ts';
 import {
   ANNOTATION_RUN,
   captureLabels,
@@ -36,6 +36,14 @@ export function buildSecret(
     type: 'Opaque',
     stringData: Object.fromEntries(entries),
   };
+}
+
+/** Jobs as the owners of their Secret: with the last of them the cluster removes it, whoever deletes them. */
+export function ownersOf(jobs: readonly Job[]): Owner[] {
+  return jobs.map(({ metadata }) => {
+    const { name = '', uid = '' } = metadata ?? {};
+    return { apiVersion: 'batch/v1', kind: 'Job', name, uid };
+  });
 }
 
 function credentials(destination: Destination): [key: string, value: string][] {

@@ -2,7 +2,8 @@
 export type LabelSelector = string & { readonly __brand: 'LabelSelector' };
 
 const NAME = '[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?';
-const KEY = new RegExp(`^(?<prefix>[a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?${NAME}$`);
+const DNS = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
+const KEY = new RegExp(`^(?<prefix>${DNS}(\\.${DNS})*/)?${NAME}$`);
 const VALUE = new RegExp(`^(${NAME})?$`);
 const SET = /^(?<key>\S+)\s+(?<operator>in|notin)\s*\((?<values>[^()]*)\)$/;
 const EQUALITY = /^(?<key>[^\s=!]+)\s*(?<operator>==|=|!=)\s*(?<value>[^\s=!]*)$/;
@@ -65,7 +66,7 @@ export function selectorOf(object: {
 
 /** Whether labels fulfil a term, as the API server judges it: an absent label fulfils `!=` and `notin`. */
 export function fulfils(labels: Readonly<Record<string, string>>, term: SelectorTerm): boolean {
-  const value = labels[term.key];
+  const value = Object.hasOwn(labels, term.key) ? labels[term.key] : undefined;
   switch (term.operator) {
     case '=':
     case 'in':
@@ -85,7 +86,9 @@ export function fulfils(labels: Readonly<Record<string, string>>, term: Selector
 function renderTerm({ key, operator, values }: SelectorTerm): string {
   if (operator === 'exists' || operator === 'absent') return `${operator === 'absent' ? '!' : ''}${key}`;
   const set = operator === 'in' || operator === 'notin';
-  return set ? `${key} ${operator} (${values.join(',')})` : `${key}${operator}${values[0] ?? ''}`;
+  if (!set) return `${key}${operator}${values[0] ?? ''}`;
+  // The API server reads no value in `()`, and the empty one in `(,)`.
+  return `${key} ${operator} (${values.join(',') || ','})`;
 }
 
 /** Splits at the commas that are not within parentheses. */
@@ -106,14 +109,15 @@ function splitTerms(text: string): string[] | Error {
 
 function parseTerm(term: string): SelectorTerm | Error {
   const parsed = readTerm(term);
-  return problemOf(term, parsed.key, parsed.values) ?? parsed;
+  return problemOf(term, parsed) ?? parsed;
 }
 
 function readTerm(term: string): SelectorTerm {
   const set = SET.exec(term)?.groups;
   if (set !== undefined) {
-    const values = (set.values ?? '').split(',').map((value) => value.trim());
-    return { key: set.key ?? '', operator: set.operator === 'in' ? 'in' : 'notin', values };
+    const text = (set.values ?? '').trim();
+    const values = text === '' ? [] : text.split(',').map((value) => value.trim());
+    return { key: set.key ?? '', operator: set.operator === 'in' ? 'in' : 'notin', values: [...new Set(values)] };
   }
   const equality = EQUALITY.exec(term)?.groups;
   if (equality !== undefined) {
@@ -127,11 +131,13 @@ function readTerm(term: string): SelectorTerm {
   return { key: absent ? term.slice(1).trim() : term, operator: absent ? 'absent' : 'exists', values: [] };
 }
 
-function problemOf(term: string, key: string, values: readonly string[]): Error | undefined {
+function problemOf(term: string, { key, operator, values }: SelectorTerm): Error | undefined {
   const slash = key.indexOf('/');
   if (!KEY.test(key) || key.length - slash - 1 > 63 || slash > 253) {
     return new Error(`in "${term}", "${key}" is not a label's key (write key=value, key in (a,b), key or !key)`);
   }
+  if (/in$/.test(operator) && values.length === 0)
+    return new Error(`in "${term}", no value is between the parentheses`);
   const bad = values.find((value) => !VALUE.test(value) || value.length > 63);
   return bad === undefined ? undefined : new Error(`in "${term}", "${bad}" is not a label's value`);
 }

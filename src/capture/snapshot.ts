@@ -35,20 +35,71 @@ export type Snapshot = {
   readonly storage: StorageFacts;
 };
 
-/** Reads everything that planning a capture needs, once, in parallel. */
-export async function readSnapshot(request: CaptureRequest, cluster: Cluster): Promise<Snapshot> {
-  const { target } = request;
+/**
+ * Reads everything that planning a capture needs, once, in parallel. Where nothing will be asked to be created
+ * (`creating` is false), whether the name is taken is of no matter: as in kubectl, a client dry run does not ask.
+ */
+export async function readSnapshot(
+  request: CaptureRequest,
+  cluster: Cluster,
+  { creating = true }: { creating?: boolean } = {},
+): Promise<Snapshot> {
+  const parts = startReading(request, cluster, creating);
   const [nodes, found, objects, lacks, sameName, storage] = await Promise.all([
-    readNodes(target, cluster),
-    readPods(target, cluster),
-    readObjects(target.kind === 'objects' ? target.objects : [], cluster),
-    readLacks(request.job, cluster),
-    cluster.list('jobs', { namespace: cluster.namespace, labels: captureSelector(request.name) }),
-    readStorage(request.destinations, cluster),
+    parts.nodes,
+    parts.found,
+    parts.objects,
+    parts.lacks,
+    parts.sameName,
+    parts.storage,
   ]);
-  const others = await readOthers(target, cluster, { nodes, objects, ...found });
+  const others = await readOthers(request.target, cluster, { nodes, objects, ...found });
   return { namespace: cluster.namespace, nodes, ...found, objects, others, lacks, sameName, storage };
 }
+
+/** A snapshot without what the user may not read, and whether the target is in it. */
+export type PartialSnapshot = { snapshot: Snapshot; targetRead: boolean };
+
+/** Reads what the user may read of the same; any other failure than a refusal rejects. */
+export async function readSnapshotAsAllowed(request: CaptureRequest, cluster: Cluster): Promise<PartialSnapshot> {
+  const parts = startReading(request, cluster, true);
+  let targetRead = true;
+  const ofTarget = async <T>(reading: Promise<T>): Promise<T | undefined> => {
+    const value = await reading.catch(forbiddenIsNull);
+    if (value === null) targetRead = false;
+    return value ?? undefined;
+  };
+  const [nodes, found = { pods: [], searched: [] }, objects = [], lacks, sameName, storage] = await Promise.all([
+    ofTarget(parts.nodes),
+    ofTarget(parts.found),
+    ofTarget(parts.objects),
+    parts.lacks,
+    parts.sameName.catch(forbiddenIsNull),
+    parts.storage,
+  ]);
+  const others = (await readOthers(request.target, cluster, { nodes, objects, ...found }).catch(forbiddenIsNull)) ?? {};
+  const { namespace } = cluster;
+  return {
+    snapshot: { namespace, nodes, ...found, objects, others, lacks, sameName: sameName ?? [], storage },
+    targetRead,
+  };
+}
+
+function startReading(request: CaptureRequest, cluster: Cluster, creating: boolean) {
+  const { target, name, job, destinations } = request;
+  return {
+    nodes: readNodes(target, cluster),
+    found: readPods(target, cluster),
+    objects: readObjects(target.kind === 'objects' ? target.objects : [], cluster),
+    lacks: readLacks(job, cluster),
+    sameName: creating
+      ? cluster.list('jobs', { namespace: cluster.namespace, labels: captureSelector(name) })
+      : NO_JOBS,
+    storage: readStorage(destinations, cluster, job.imagePullSecrets),
+  };
+}
+
+const NO_JOBS: Promise<readonly Job[]> = Promise.resolve([]);
 
 type Found = Pick<Snapshot, 'nodes' | 'pods' | 'searched' | 'objects'>;
 
@@ -77,6 +128,10 @@ async function labelled(
 function forbiddenIsUnknown(error: unknown): undefined {
   if (error instanceof ClusterError && error.status === 403) return undefined;
   throw error;
+}
+
+function forbiddenIsNull(error: unknown): null {
+  return forbiddenIsUnknown(error) ?? null;
 }
 
 async function readNodes(target: CaptureTarget, cluster: Cluster): Promise<NodeFact[] | undefined> {
@@ -108,15 +163,21 @@ async function readPods(target: CaptureTarget, cluster: Cluster): Promise<Pick<F
     case 'pod-names':
       return { pods: await podsOf(cluster, [cluster.namespace], undefined), searched: [cluster.namespace] };
     case 'pods': {
-      const searched =
-        target.namespaces === undefined
-          ? [cluster.namespace]
-          : (await cluster.list('namespaces', { labels: target.namespaces })).map((n) => n.metadata?.name ?? '');
+      const searched = await readSearched(target, cluster);
       return { pods: await podsOf(cluster, searched, target.selector), searched };
     }
     default:
       return target satisfies never;
   }
+}
+
+/** The namespaces in which a target's pods are looked for. */
+export async function readSearched(
+  { namespaces }: Extract<CaptureTarget, { kind: 'pods' }>,
+  cluster: Pick<Cluster, 'list' | 'namespace'>,
+): Promise<string[]> {
+  if (namespaces === undefined) return [cluster.namespace];
+  return (await cluster.list('namespaces', { labels: namespaces })).map(({ metadata }) => metadata?.name ?? '');
 }
 
 async function podsOf(

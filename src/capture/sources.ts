@@ -2,6 +2,7 @@ import { posix } from 'node:path';
 import { CaptureError } from '../errors.ts';
 import type { Cluster, KubeNode } from '../kube/cluster.ts';
 import type { ExpectedFile } from './download.ts';
+import { NODE_DIRECTORY } from './mounts.ts';
 import { tarballName } from './names.ts';
 import { isTarballName } from './node-files.ts';
 import { readCaptures } from './observe.ts';
@@ -27,6 +28,10 @@ export type Source = {
   image: PodImage | undefined;
   /** Whether it is not known that there is anything. */
   searched: boolean;
+  /** Directories of the node where packets may lie of a capture that did not come to its end. */
+  scratchPlaces: readonly string[];
+  /** Why there is no whole tarball, where that is known. */
+  lacking: string | undefined;
 };
 
 /** Where a capture's tarballs are, and the nodes that have none, with the reason. */
@@ -45,12 +50,14 @@ export type Sources = {
 export async function findSources(
   cluster: Cluster,
   name: string,
-  options: { hostPath: NodePath; nodes: readonly string[] | undefined },
+  options: { hostPath: NodePath; nodes: readonly string[] | undefined; partial: boolean },
 ): Promise<Sources> {
   const [capture] = await readCaptures(cluster, { namespace: cluster.namespace, name });
-  if (capture !== undefined) return knownSources(capture, options.nodes);
+  if (capture !== undefined) return knownSources(capture, options);
   const nodes = options.nodes === undefined ? await linuxNodes(cluster) : { ready: options.nodes, unready: [] };
-  const unknown = { expected: undefined, tarball: undefined, image: undefined, searched: true };
+  const scratchPlaces = [...new Set([options.hostPath, NODE_DIRECTORY])];
+  const none = { expected: undefined, tarball: undefined, image: undefined, lacking: undefined };
+  const unknown = { ...none, scratchPlaces, searched: true };
   const ways: Way[] = [{ kind: 'directory', hostPath: options.hostPath }];
   const found = nodes.ready.map((node) => ({ node, ways, ...unknown }));
   return { found, missing: [], unreachable: nodes.unready, known: false };
@@ -67,18 +74,24 @@ export function nodesOf(capture: CaptureSummary, only: readonly string[] | undef
   return capture.nodes.filter((node) => only?.includes(node.node) ?? true);
 }
 
-function knownSources(capture: CaptureSummary, only: readonly string[] | undefined): Sources {
+function knownSources(
+  capture: CaptureSummary,
+  { nodes, partial }: { nodes: readonly string[] | undefined; partial: boolean },
+): Sources {
   const found: Source[] = [];
   const missing: { node: string; why: string }[] = [];
-  for (const node of nodesOf(capture, only)) {
+  for (const node of nodesOf(capture, nodes)) {
     const why = whyNot(node);
-    if (why === undefined) found.push(knownSource(node));
+    const left = isFinal(node) && !node.mayStart && node.scratchPlaces.length > 0;
+    if (why === undefined) found.push(knownSource(node, waysOf(node)));
+    else if (partial && left) found.push({ ...knownSource(node, []), lacking: why });
     else missing.push({ node: node.node, why });
   }
   return { found, missing, unreachable: [], known: true };
 }
 
 function whyNot(node: NodeStatus): string | undefined {
+  if (node.phase === 'waiting') return `has not begun: ${node.problem ?? 'starting'}`;
   if (!isFinal(node)) return 'still captures: wait for it, or end it with: kubectl retina capture stop';
   // Whoever may make pods writes both: what they name becomes a file here.
   const name = node.result?.tarball?.name ?? (node.stem === undefined ? undefined : tarballName(node.stem));
@@ -113,14 +126,16 @@ function waysOf({ result, hostPath, destinations }: NodeStatus): Way[] {
   ];
 }
 
-function knownSource(node: NodeStatus): Source {
+function knownSource(node: NodeStatus, ways: readonly Way[]): Source {
   return {
     node: node.node,
-    ways: waysOf(node),
+    ways,
     expected: node.result?.tarball ?? undefined,
     tarball: node.stem === undefined ? undefined : tarballName(node.stem),
     image: node.image,
     searched: false,
+    scratchPlaces: node.scratchPlaces,
+    lacking: undefined,
   };
 }
 

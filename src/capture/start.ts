@@ -18,18 +18,14 @@ const LEAD_EACH = 10;
 const SECOND = 1_000;
 const MAX_NAMED = 5;
 
-/** What the pods are told of their start. What begins some time from now goes by the server's clock, if it tells it. */
-export async function toStartSpec(
-  start: Start | null,
-  cluster: Pick<Cluster, 'serverTime'>,
-  now: () => Date,
-): Promise<StartSpec | undefined> {
+/** What the pods are told of their start. What begins some time from now goes by the server's clock. */
+export function toStartSpec(start: Start | null, cluster: Pick<Cluster, 'serverTime'>): StartSpec | undefined {
   if (start === null) return undefined;
   switch (start.kind) {
     case 'at':
       return { kind: 'at', at: start.at.toISOString() };
     case 'in':
-      return { kind: 'at', at: new Date((await timeOf(cluster, now)).getTime() + start.ms).toISOString() };
+      return { kind: 'at', at: new Date(cluster.serverTime().getTime() + start.ms).toISOString() };
     case 'together':
       return { kind: 'word', withinMs: start.timeoutMs };
     default:
@@ -45,11 +41,11 @@ export async function toStartSpec(
 export async function startTogether(
   { name, nodes }: CapturePlan,
   cluster: Cluster,
-  { timeoutMs, signal, now }: { timeoutMs: number; signal: AbortSignal; now: () => Date },
+  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
 ): Promise<Date> {
   const limit = AbortSignal.timeout(timeoutMs);
   const isThere = (capture: CaptureSummary): boolean =>
-    capture.nodes.length === nodes.length && capture.nodes.every((node) => node.ready);
+    capture.nodes.length === nodes.length && capture.nodes.every(takesWord);
   let last: CaptureSummary | undefined;
   await followCapture(cluster, name, AbortSignal.any([signal, limit]), (capture) => {
     last = capture;
@@ -58,7 +54,7 @@ export async function startTogether(
   signal.throwIfAborted();
   if (last === undefined || !isThere(last)) throw unready(last?.nodes ?? [], timeoutMs);
   const lead = SECOND + LEAD + LEAD_EACH * nodes.length;
-  const at = new Date(Math.ceil(((await timeOf(cluster, now)).getTime() + lead) / SECOND) * SECOND);
+  const at = new Date(Math.ceil((cluster.serverTime().getTime() + lead) / SECOND) * SECOND);
   const tell = async ({ pod = '' }: NodeStatus): Promise<void> => {
     await cluster.annotatePod(cluster.namespace, pod, { [ANNOTATION_START]: at.toISOString() });
   };
@@ -66,21 +62,21 @@ export async function startTogether(
   return at;
 }
 
-async function timeOf(cluster: Pick<Cluster, 'serverTime'>, now: () => Date): Promise<Date> {
-  return (await cluster.serverTime()) ?? now();
+/** Whether a node will begin when it is told to: one that is ready may be evicted, or not answer any more. */
+function takesWord(node: NodeStatus): boolean {
+  return node.ready && !isFinal(node) && node.problem === undefined;
 }
 
 /** Those that cannot become ready are the reason; else those that were not in time. */
 function unready(nodes: readonly NodeStatus[], timeoutMs: number): CaptureError {
   const failed = nodes.filter(isFinal);
-  const late = nodes.filter((node) => !node.ready);
-  const named = (failed.length > 0 ? failed : late)
-    .slice(0, MAX_NAMED)
-    .map(({ node, problem }) => `${node} (${problem ?? 'no reason told'})`);
-  const others = (failed.length > 0 ? failed : late).length - named.length;
+  const late = nodes.filter((node) => !takesWord(node));
+  const reasons = failed.length > 0 ? failed : late;
+  const named = reasons.slice(0, MAX_NAMED).map(({ node, problem }) => `${node} (${problem ?? 'no reason told'})`);
+  const others = reasons.length - named.length;
   const which = [...named, ...(others > 0 ? [`and ${others} more`] : [])].join(', ') || 'its pods are not there';
   const how = failed.length > 0 ? 'cannot begin' : `not ready after ${timeoutMs / 1000} s`;
-  const hints = new Set(failed.flatMap(({ hint }) => hint ?? []));
+  const hints = new Set(reasons.slice(0, MAX_NAMED).flatMap(({ hint }) => hint ?? []));
   const step = 'Without --sync, or with --node-names of the others, those that are ready capture.';
   return new CaptureError(`no node has begun, as one would have been missing: ${how}: ${which}`, {
     hint: [...hints, step].join('\n'),

@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import type { Job, KubeEvent, Pod } from '../kube/cluster.ts';
 import { type Begins, beginsOf, isAhead, isReady } from './begins.ts';
-import { startProblem, waitingWords } from './image-problem.ts';
+import { clockOffset } from './clock.ts';
 import {
   ANNOTATION_FILENAME,
   ANNOTATION_HOST_PATH,
@@ -11,10 +11,11 @@ import {
   scratchName,
 } from './names.ts';
 import { nodeOfJob } from './node-of-job.ts';
-import { resultProblem } from './result-words.ts';
+import { tellNode } from './node-tells.ts';
+import { oneLine, plainText } from './plain-text.ts';
+import type { Health, Phase, Seen } from './told.ts';
 import {
   type DestinationSpec,
-  decodeResult,
   decodeSpec,
   filterOfSpec,
   type StopReason,
@@ -22,8 +23,7 @@ import {
   type WorkloadSpec,
 } from './workload-spec.ts';
 
-/** `waiting` and `capturing` may still change; `completed` and `failed` are final. */
-export type Phase = 'waiting' | 'capturing' | 'completed' | 'failed';
+export type { Phase };
 
 /** One capture on one node, read from its Job and pod. */
 export type NodeStatus = {
@@ -34,6 +34,8 @@ export type NodeStatus = {
   /** Why it waits or failed, in words. */
   problem: string | undefined;
   hint: string | undefined;
+  /** Who ended its pod from outside (an eviction, a deletion), in words; undefined where nobody did, or it is not known. */
+  endedBy: string | undefined;
   /** Undefined while it runs, and for captures of other tools. */
   result: WorkloadResult | undefined;
   hostPath: string | undefined;
@@ -52,6 +54,10 @@ export type NodeStatus = {
   ready: boolean;
   /** Failed before it began, and yet begins if the reason goes away: an image appears, a quota is raised. */
   mayStart: boolean;
+  /** Directories on the node where packets may lie that were not delivered; empty for captures of other tools. */
+  scratchPlaces: readonly string[];
+  /** Milliseconds that the node's clock is ahead of the control plane's; undefined while they agree, or nothing is known. */
+  clockOffsetMs: number | undefined;
 };
 
 /** An image, and how the kubelet gets it. */
@@ -72,12 +78,18 @@ export type CaptureSummary = {
   nodes: readonly NodeStatus[];
 };
 
-export type Observed = { jobs: readonly Job[]; pods: readonly Pod[]; events: readonly KubeEvent[] };
+/** Events and nodes are looked at only where something is stuck. */
+export type Observed = {
+  jobs: readonly Job[];
+  pods: readonly Pod[];
+  events: readonly KubeEvent[];
+  nodes?: Health | undefined;
+};
 
 /** The captures that Jobs and pods tell of at a time, sorted by namespace and name. */
 export function summarize(observed: Observed, now: Date): CaptureSummary[] {
   const podsOf = Map.groupBy(observed.pods, (pod) => pod.metadata?.ownerReferences?.find((o) => o.kind === 'Job')?.uid);
-  const eventsOf = Map.groupBy(observed.events, (event) => event.involvedObject?.uid);
+  const eventsOf = eventsByJob(observed);
   const groups = Map.groupBy(
     observed.jobs,
     (job) => `${job.metadata?.namespace}/${job.metadata?.labels?.[LABEL_CAPTURE] ?? ''}`,
@@ -85,16 +97,16 @@ export function summarize(observed: Observed, now: Date): CaptureSummary[] {
   const summaries = [...groups.values()].map((jobs) => {
     const nodes = jobs.map((job) => {
       const pod = newest(podsOf.get(job.metadata?.uid) ?? []);
-      return nodeStatus(job, pod, { events: eventsOf.get(job.metadata?.uid) ?? [], now });
+      return nodeStatus({ job, pod, events: eventsOf(job, pod), nodes: observed.nodes }, now);
     });
     const metadata = jobs[0]?.metadata;
     return {
-      name: metadata?.labels?.[LABEL_CAPTURE] ?? '',
-      namespace: metadata?.namespace ?? '',
-      createdAt: new Date(Math.min(...jobs.map((job) => Date.parse(job.metadata?.creationTimestamp ?? '')))),
+      name: oneLine(metadata?.labels?.[LABEL_CAPTURE] ?? ''),
+      namespace: oneLine(metadata?.namespace ?? ''),
+      createdAt: new Date(Math.min(...jobs.map((job) => Date.parse(job.metadata?.creationTimestamp ?? '') || 0))),
       state: stateOf(nodes),
       ending: jobs.every((job) => job.metadata?.deletionTimestamp !== undefined),
-      labels: Object.assign({}, ...jobs.map((job) => job.metadata?.labels)),
+      labels: plainText(Object.assign({}, ...jobs.map((job) => job.metadata?.labels)) as Record<string, string>),
       nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)),
     };
   });
@@ -113,30 +125,29 @@ function newest(pods: readonly Pod[]): Pod | undefined {
   )[0];
 }
 
-function stateOf(nodes: readonly NodeStatus[]): CaptureState {
+/** The state of a capture, by those of its nodes. */
+export function stateOf(nodes: readonly NodeStatus[]): CaptureState {
   if (nodes.every(isFinal)) return nodes.some((node) => node.phase === 'failed') ? 'Failed' : 'Completed';
   return nodes.some((node) => node.phase !== 'waiting') ? 'Capturing' : 'Pending';
 }
 
-type Told = Pick<NodeStatus, 'phase'> & Partial<Pick<NodeStatus, 'problem' | 'hint' | 'result' | 'mayStart'>>;
-
-type Seen = { events: readonly KubeEvent[]; now: Date };
-
-function nodeStatus(job: Job, pod: Pod | undefined, { events, now }: Seen): NodeStatus {
+function nodeStatus(looked: Omit<Seen, 'early'>, now: Date): NodeStatus {
+  const { job, pod } = looked;
   const annotations = pod?.metadata?.annotations ?? job.spec?.template?.metadata?.annotations ?? {};
   const node = pod?.spec?.nodeName ?? nodeOfJob(job) ?? '';
   const order = specOf(annotations[ANNOTATION_WORKLOAD]);
   const begins = beginsOf(order, pod);
-  const early = isAhead(begins, now);
-  const told = (pod === undefined ? undefined : podTells(pod)) ?? jobTells(job, pod, { events, early });
-  return {
+  const { began = true, ...told } = tellNode({ ...looked, early: isAhead(begins, now) });
+  const capture = job.metadata?.labels?.[LABEL_CAPTURE] ?? '';
+  const lost = told.phase === 'failed' && told.result === undefined && told.mayStart !== true && began;
+  const left = lost ? leftHint(order, { capture, node, gone: pod === undefined }) : undefined;
+  const hints = [told.hint, left].filter((hint) => hint !== undefined);
+  const status: NodeStatus = {
     node,
     job: job.metadata?.name ?? '',
     pod: pod?.metadata?.name,
     problem: undefined,
-    hint:
-      told.phase === 'failed' && told.result === undefined && told.mayStart !== true ? leftHint(order, pod) : undefined,
-    result: undefined,
+    endedBy: undefined,
     hostPath: annotations[ANNOTATION_HOST_PATH],
     stem: annotations[ANNOTATION_FILENAME],
     filter: filterOfSpec(annotations[ANNOTATION_WORKLOAD] ?? ''),
@@ -146,8 +157,34 @@ function nodeStatus(job: Job, pod: Pod | undefined, { events, now }: Seen): Node
     begins,
     ready: isReady(pod),
     mayStart: false,
+    scratchPlaces: order === undefined ? [] : placesOf(order),
+    clockOffsetMs: clockOffset(job, pod, told.result),
     ...told,
+    hint: undefined,
+    // Of what and where it is, the cluster knows better than the pod's own words.
+    result: told.result === undefined ? undefined : { ...told.result, capture, node },
   };
+  // Hints have lines of their own, and are our words.
+  const plain = { ...plainText(status), hint: hints.length === 0 ? undefined : hints.join('\n') };
+  return plain.phase === 'failed' && !plain.problem ? { ...plain, problem: 'no reason told' } : plain;
+}
+
+/** Events tell of a Job, or of its pod; one that has gone is known by its name, which begins with the Job's. */
+function eventsByJob({ events }: Observed): (job: Job, pod: Pod | undefined) => readonly KubeEvent[] {
+  const byUid = Map.groupBy(events, (event) => event.involvedObject?.uid);
+  const ofGone = (job: Job): readonly KubeEvent[] =>
+    events.filter(
+      ({ involvedObject, metadata }) =>
+        involvedObject?.kind === 'Pod' &&
+        involvedObject.namespace === job.metadata?.namespace &&
+        involvedObject.name?.startsWith(`${job.metadata?.name}-`) &&
+        // An earlier capture of the same name had pods of such names, too.
+        (metadata?.creationTimestamp ?? '') >= (job.metadata?.creationTimestamp ?? ''),
+    );
+  return (job, pod) => [
+    ...(byUid.get(job.metadata?.uid) ?? []),
+    ...(pod === undefined ? ofGone(job) : (byUid.get(pod.metadata?.uid) ?? [])),
+  ];
 }
 
 /** What the pod was told; undefined where it is another tool's, or of another version. */
@@ -160,15 +197,29 @@ function specOf(order: string | undefined): WorkloadSpec | undefined {
   }
 }
 
+/** Where a workload may have written, the first choice first. */
+function placesOf({ destinations, nodePlace }: WorkloadSpec): string[] {
+  const paths = destinations.flatMap((to) => (to.kind === 'host-path' ? [to.path] : []));
+  return nodePlace === undefined ? paths : [...paths, nodePlace.path];
+}
+
 /** Where to look for what a pod had that ended without telling, or that has gone and its result with it. */
-function leftHint(order: WorkloadSpec | undefined, pod: Pod | undefined): string | undefined {
+function leftHint(
+  order: WorkloadSpec | undefined,
+  { capture, node, gone }: { capture: string; node: string; gone: boolean },
+): string | undefined {
   if (order === undefined) return undefined;
-  const { capture, node, stem, nodePlace } = order;
-  const place = order.destinations.find((to) => to.kind === 'host-path')?.path ?? nodePlace?.path;
+  const { namespace, stem } = order;
+  const [place] = placesOf(order);
+  const fetch = `kubectl retina capture download ${capture} -n ${namespace}`;
   const left =
-    place === undefined ? [] : [`What was not delivered is on ${node}, in ${posix.join(place, scratchName(stem))}.`];
-  const search = `Whether it was delivered is not known; to look for it: kubectl retina capture download ${capture}`;
-  return [...left, ...(pod === undefined ? [search] : [])].join(' ') || undefined;
+    place === undefined
+      ? []
+      : [
+          `What was not delivered is on ${node}, in ${posix.join(place, scratchName(stem))}. To fetch it: ${fetch} --partial`,
+        ];
+  const search = `Whether it was delivered is not known; to look for it: ${fetch}`;
+  return [...left, ...(gone ? [search] : [])].map(oneLine).join('\n') || undefined;
 }
 
 /** The image of our own captures: another tool's may not hold this program. */
@@ -182,91 +233,6 @@ function imageOf(job: Job): PodImage | undefined {
     imagePullPolicy: container.imagePullPolicy ?? 'IfNotPresent',
     imagePullSecrets: secrets,
   };
-}
-
-/** What the pod's own status tells for good; undefined where only the Job can. */
-function podTells(pod: Pod): Told | undefined {
-  const container = pod.status?.containerStatuses?.find((status) => status.name === CONTAINER_CAPTURE);
-  const terminated = container?.state?.terminated;
-  if (terminated !== undefined) return terminatedTells(terminated);
-  if (pod.status?.phase === 'Failed') {
-    return { phase: 'failed', problem: pod.status.message ?? pod.status.reason ?? 'the pod failed' };
-  }
-  const problem = startProblem(container);
-  return problem === undefined ? undefined : { phase: 'failed', mayStart: true, ...problem };
-}
-
-function terminatedTells(terminated: { exitCode: number; reason?: string; message?: string }): Told {
-  let result: WorkloadResult | undefined;
-  try {
-    result = decodeResult(terminated.message ?? '');
-  } catch {
-    // Another tool's pod, or one that died before it could tell: its exit code and last words are what there is.
-    const words = terminated.message?.trim().split('\n').slice(-3).join(' ').slice(0, 500);
-    if (terminated.exitCode === 0) return { phase: 'completed' };
-    return {
-      phase: 'failed',
-      problem: `${terminated.reason ?? 'Error'} (exit code ${terminated.exitCode})${words ? `: ${words}` : ''}`,
-    };
-  }
-  const failed = terminated.exitCode !== 0;
-  return { phase: failed ? 'failed' : 'completed', result, problem: failed ? resultProblem(result) : undefined };
-}
-
-type JobSeen = { events: readonly KubeEvent[]; early: boolean };
-
-function jobTells(job: Job, pod: Pod | undefined, { events, early }: JobSeen): Told {
-  // The Job's end may be seen before its pod's, which has the result: it is on its way.
-  const ended = job.status?.conditions?.some((c) => c.status === 'True') ?? false;
-  if (ended && pod?.status?.phase === 'Running') return { phase: 'capturing' };
-  const condition = (type: string) => job.status?.conditions?.find((c) => c.type === type && c.status === 'True');
-  const failed = condition('Failed');
-  if (failed !== undefined) {
-    return { phase: 'failed', problem: `${failed.message ?? failed.reason ?? 'the Job failed'}; its pod is gone` };
-  }
-  if (condition('Complete') !== undefined) return { phase: 'completed' };
-  if (pod === undefined) {
-    return refused(job, events);
-  }
-  if (isReady(pod)) return { phase: early ? 'waiting' : 'capturing', problem: notReady(pod) };
-  return { phase: 'waiting', problem: waitingFor(pod) };
-}
-
-/** What the events tell of a Job whose pod is not there. */
-function refused(job: Job, events: readonly KubeEvent[]): Told {
-  const refusal = events.find((event) => event.reason === 'FailedCreate')?.message;
-  if (refusal === undefined) return { phase: 'waiting', problem: 'its pod is not there yet' };
-  // Anything else (a webhook that did not answer) goes away by itself, as does the lack of a new namespace's account.
-  const young = job.spec?.template?.spec?.serviceAccountName === undefined && NO_ACCOUNT.test(refusal);
-  const denied = /is forbidden|denied/.test(refusal) && !young;
-  if (!denied) return { phase: 'waiting', problem: `its pod is not there yet: ${refusal}` };
-  return { phase: 'failed', mayStart: true, problem: `its pod was refused: ${refusal}`, hint: refusalHint(refusal) };
-}
-
-const NO_ACCOUNT = /error looking up service account/;
-
-const REFUSAL_HINTS: readonly (readonly [RegExp, string])[] = [
-  [/exceeded quota/, 'Raise the quota, or free some of it: kubectl describe quota'],
-  [NO_ACCOUNT, 'Is --service-account right? There are: kubectl get serviceaccounts'],
-  [/no PriorityClass with name/, 'Is --priority-class right? There are: kubectl get priorityclasses'],
-  [/./, 'A capture needs hostNetwork, hostPath, NET_ADMIN and NET_RAW: use a namespace that admits privileged pods.'],
-];
-
-/** What to do about pods that were refused, by the API server's words; what is not known is most often Pod Security. */
-export function refusalHint(refusal: string): string | undefined {
-  return REFUSAL_HINTS.find(([pattern]) => pattern.test(refusal))?.[1];
-}
-
-/** A pod that has made ready is Ready while it runs, unless its node no longer answers. */
-function notReady(pod: Pod): string | undefined {
-  const ready = pod.status?.conditions?.find((c) => c.type === 'Ready');
-  return ready?.status === 'False' ? `node ${pod.spec?.nodeName} does not answer` : undefined;
-}
-
-function waitingFor(pod: Pod): string {
-  const scheduled = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
-  if (scheduled?.status === 'False') return `cannot be scheduled: ${scheduled.message ?? scheduled.reason}`;
-  return waitingWords(pod.status?.containerStatuses?.[0]) ?? 'starting';
 }
 
 const STOP_WORDS: Record<StopReason, string> = {

@@ -40,7 +40,7 @@ export async function stopCapture(
   tell(found);
   const signal = AbortSignal.any([options.signal, failed.signal]);
   try {
-    const capture = await waitForCapture(cluster, name, { ...options, signal, progress: tell });
+    const capture = await waitForCapture(cluster, name, { ...options, signal, progress: tell, spared: isHeld });
     await Promise.all(told.values());
     if (refused !== undefined) throw refused;
     return { before, capture };
@@ -55,4 +55,9 @@ export async function stopCapture(
 /** A pod that cannot start now may do so later, and must then know that it is no longer wanted. */
 function hasEnded(node: NodeStatus): boolean {
   return isFinal(node) && !node.mayStart;
+}
+
+/** A pod that is kept from beginning was told: it ends as soon as it does begin. */
+function isHeld({ phase, hint }: NodeStatus): boolean {
+  return phase === 'waiting' && hint !== undefined;
 }

@@ -18,8 +18,8 @@ export type ClaimFact = {
   nodes: NodeTerms | undefined;
 };
 
-/** A Secret, its keys, and the SAS URL that it holds, or why that is none. */
-type SecretFact = { name: string; keys: readonly string[]; sas: SasUrl | Error };
+/** A Secret, its type and keys, and the SAS URL that it holds, or why that is none. */
+type SecretFact = { name: string; type: string; keys: readonly string[]; sas: SasUrl | Error };
 
 type Affinity = NonNullable<NonNullable<NonNullable<Volume['spec']>['nodeAffinity']>['required']>;
 export type NodeTerms = Affinity['nodeSelectorTerms'];
@@ -32,10 +32,15 @@ export type StorageFacts = {
   readonly secrets: readonly SecretFact[] | undefined;
 };
 
-/** Reads the claims and Secrets that the destinations name, as far as the user may. */
-export async function readStorage(destinations: readonly Destination[], cluster: Cluster): Promise<StorageFacts> {
+/** Reads the claims and Secrets that destinations, and the pulling of the image, name; as far as the user may. */
+export async function readStorage(
+  destinations: readonly Destination[],
+  cluster: Cluster,
+  pullSecrets: readonly string[] = [],
+): Promise<StorageFacts> {
   const claim = destinations.find((to) => to.kind === 'pvc')?.claim;
-  const secrets = destinations.flatMap((to) => ('access' in to && to.access.kind === 'secret' ? [to.access.name] : []));
+  const named = destinations.flatMap((to) => ('access' in to && to.access.kind === 'secret' ? [to.access.name] : []));
+  const secrets = [...named, ...pullSecrets];
   const [claims, there] = await Promise.all([
     claim === undefined ? undefined : readClaims(cluster, claim),
     secrets.length === 0 ? undefined : readSecrets(cluster, secrets),
@@ -82,6 +87,7 @@ async function readSecrets(cluster: Cluster, names: readonly string[]): Promise<
   return lists.flatMap((list = []) =>
     list.map((secret) => ({
       name: secret.metadata?.name ?? '',
+      type: secret.type ?? '',
       keys: Object.keys(secret.data ?? {}).sort(),
       sas: sasIn(secret),
     })),

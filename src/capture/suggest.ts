@@ -28,12 +28,15 @@ export function suggestSelector(selector: LabelSelector, candidates: readonly La
 /** The name that was probably meant, if one is near. */
 export function nearest(word: string, known: Iterable<string>): string | undefined {
   let best: { text: string; edits: number } | undefined;
+  // More than a third of the letters changed is another word, not a slip.
+  const most = Math.max(1, Math.floor(word.length / 3));
   for (const text of known) {
+    // Not compared at all: it takes time that grows with both lengths.
+    if (Math.abs(text.length - word.length) > most) continue;
     const edits = levenshtein(word.toLowerCase(), text.toLowerCase()).steps;
     if (best === undefined || edits < best.edits) best = { text, edits };
   }
-  // More than a third of the letters changed is another word, not a slip.
-  return best !== undefined && best.edits <= Math.max(1, Math.floor(word.length / 3)) ? best.text : undefined;
+  return best !== undefined && best.edits <= most ? best.text : undefined;
 }
 
 /** A few of many names, sorted. */
@@ -70,7 +73,7 @@ function correct(term: SelectorTerm, candidates: readonly Labelled[]): SelectorT
 function valuesOf(key: string, candidates: readonly Labelled[]): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { labels } of candidates) {
-    const value = labels[key];
+    const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
     if (value !== undefined) counts.set(value, (counts.get(value) ?? 0) + 1);
   }
   return new Map([...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1)));

@@ -3,6 +3,7 @@ import type { Job } from '../kube/cluster.ts';
 import {
   identityLabel,
   LINUX_POD,
+  NO_MESH,
   nodeAffinity,
   PODINFO_VOLUME,
   type PodSpec,
@@ -62,8 +63,8 @@ export function buildUploadJob(order: UploadOrder): Job {
       activeDeadlineSeconds: Math.ceil(spec.timeoutMs / 1000) + MARGIN_SECONDS,
       template: {
         metadata: {
-          labels: { ...labels, ...identityLabel(spec) },
-          annotations: { ...annotations, [ANNOTATION_UPLOAD]: JSON.stringify(spec) },
+          labels: { ...labels, ...NO_MESH.labels, ...identityLabel(spec) },
+          annotations: { ...annotations, [ANNOTATION_UPLOAD]: JSON.stringify(spec), ...NO_MESH.annotations },
         },
         spec: podSpec(order),
       },

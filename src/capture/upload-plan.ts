@@ -43,6 +43,8 @@ export function planUploads(capture: CaptureSummary, request: UploadRequest, id:
   for (const status of nodesOf(capture, request.nodes)) {
     const { node, result, image, serviceAccount } = status;
     const destinations = wantedOf(status, request, { typed, name: capture.name, id });
+    // Of another tool's pod, or of one of another version, it is not known whether anything is missing.
+    if (status.destinations.length === 0 && destinations.length === 0) missing.push({ node, why: NO_ORDER });
     if (destinations.length === 0) continue;
     const copy = result === undefined ? undefined : keptOnNode(result);
     const why = whyNot(status, copy);
@@ -56,6 +58,8 @@ export function planUploads(capture: CaptureSummary, request: UploadRequest, id:
   const whole = { name: capture.name, namespace: capture.namespace, destinations: typed };
   return { orders, typed, secret: buildSecret(whole, runOf(id)), missing };
 }
+
+const NO_ORDER = 'tells of no destination that this program can read: name one, as with --s3-bucket or --blob-upload';
 
 function runOf(id: string): { id: string } {
   return { id: `upload-${id}` };

@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pMap from 'p-map';
 import { CaptureError, ClusterError, messageOf } from '../errors.ts';
 import type { Cluster, Job, KubeEvent, Pod, Secret } from '../kube/cluster.ts';
+import { createJobs, startGrace } from './create-jobs.ts';
 import { removeWithPods } from './download-pod.ts';
 import { startProblem } from './image-problem.ts';
 import { CONTAINER_UPLOAD, LABEL_UPLOAD_OF } from './names.ts';
+import { oneLine, plainText } from './plain-text.ts';
 import { buildUploadJob, type UploadOrder } from './upload-job.ts';
 import type { UploadPlan } from './upload-plan.ts';
 import { decodeUploadResult, type UploadResult } from './upload-spec.ts';
@@ -22,7 +24,7 @@ export type UploadOutcome =
   | { order: UploadOrder; result: UploadResult }
   | { order: UploadOrder; problem: CaptureError };
 
-type Running = { order: UploadOrder; job: Job };
+type Running = { order: UploadOrder; job: Job; ownSecret: string | undefined };
 
 /**
  * Runs the uploads of a plan, each in a pod on its node. What was created for them (Jobs, pods, the Secret) is gone
@@ -32,34 +34,29 @@ export async function runUploads(plan: UploadPlan, cluster: Cluster, signal: Abo
   signal.throwIfAborted();
   const { secret, orders } = plan;
   // Waited for even on Ctrl-C: only what is known can be removed.
-  const creating = cluster.withSignal(new AbortController().signal);
+  const grace = startGrace(signal);
   const running: Running[] = [];
   let failure: unknown;
   let outcomes: UploadOutcome[] = [];
   try {
-    if (secret !== undefined) await creating.createSecret(secret);
-    const create = async (order: UploadOrder): Promise<void> => {
-      if (!signal.aborted) running.push({ order, job: await creating.createJob(buildUploadJob(order)) });
-    };
-    await pMap(orders, create, { concurrency: IN_FLIGHT });
-    if (secret !== undefined) await own(secret, running, creating);
+    const jobs = orders.map((order) => ({ node: order.spec.result.node, job: buildUploadJob(order) }));
+    // Their names are this run's alone, and they may be there although the answers were lost.
+    for (const [index, order] of orders.entries()) {
+      const job = jobs[index]?.job;
+      if (job !== undefined) running.push({ order, job, ownSecret: secret?.metadata?.name });
+    }
+    const { made, refused } = await createJobs({ jobs, secret }, cluster.withSignal(grace.signal), { signal, grace });
+    for (const [index, one] of running.entries()) one.job = made[index] ?? one.job;
+    if (refused !== undefined) throw refused.error;
     outcomes = await untilEnded(cluster, running, signal);
   } catch (error) {
     failure = error;
   }
+  grace.end();
   await removeAll({ running, secret }, cluster.withSignal(AbortSignal.timeout(REMOVE_LIMIT)), failure);
   signal.throwIfAborted();
   if (failure !== undefined) throw failure;
   return outcomes;
-}
-
-/** When this program dies, the cluster removes the Secret with the last of the Jobs. */
-function own(secret: Secret, running: readonly Running[], cluster: Cluster): Promise<void> {
-  const owners = running.map(({ job }) => {
-    const { name = '', uid = '' } = job.metadata ?? {};
-    return { apiVersion: 'batch/v1', kind: 'Job', name, uid };
-  });
-  return cluster.ownSecret(secret.metadata?.namespace ?? '', secret.metadata?.name ?? '', owners);
 }
 
 async function removeAll(
@@ -147,9 +144,10 @@ function podTells(pod: Pod, one: Running): UploadResult | CaptureError | undefin
   const terminated = container?.state?.terminated;
   if (terminated !== undefined) {
     try {
-      return decodeUploadResult(terminated.message ?? '');
+      return plainText(decodeUploadResult(terminated.message ?? ''));
     } catch (cause) {
-      const words = terminated.message?.trim().split('\n').slice(-3).join(' ').slice(0, 500) || terminated.reason;
+      const last = terminated.message?.trim().split('\n').slice(-3).join(' ') || terminated.reason;
+      const words = oneLine(last ?? 'no reason told').slice(0, 500);
       return new CaptureError(
         `${here} ended without telling what it did (exit code ${terminated.exitCode}): ${words}`,
         {
@@ -160,15 +158,20 @@ function podTells(pod: Pod, one: Running): UploadResult | CaptureError | undefin
     }
   }
   if (pod.status?.phase === 'Failed') {
-    return new CaptureError(`${here} was ended: ${pod.status.message ?? pod.status.reason ?? 'no reason told'}`);
+    return new CaptureError(
+      `${here} was ended: ${oneLine(pod.status.message ?? pod.status.reason ?? 'no reason told')}`,
+    );
   }
-  const stuck = startProblem(container);
-  if (stuck !== undefined) return new CaptureError(`${here} ${stuck.problem}`, { hint: stuck.hint });
+  const stuck = startProblem(container, pod.metadata);
+  if (stuck !== undefined) return new CaptureError(`${here} ${oneLine(stuck.problem)}`, { hint: stuck.hint });
   const place = pod.status?.conditions?.find(({ type, status }) => type === 'PodScheduled' && status === 'False');
   if (place === undefined) return undefined;
-  return new CaptureError(`${here} cannot be scheduled: ${place.message ?? place.reason}`, {
-    hint: `Is there such a node? kubectl get node ${nodeOf(one)}`,
-  });
+  return new CaptureError(
+    `${here} cannot be scheduled: ${oneLine(place.message ?? place.reason ?? 'no reason told')}`,
+    {
+      hint: `Is there such a node? kubectl get node ${nodeOf(one)}`,
+    },
+  );
 }
 
 /** A directory or a Secret that is not there, or a refused pod, shows in events only. */
@@ -177,14 +180,15 @@ function eventTells(events: readonly KubeEvent[], one: Running): CaptureError | 
   const about = events.filter(({ involvedObject }) => involvedObject?.name?.startsWith(name));
   const refused = about.find(({ reason }) => reason === 'FailedCreate');
   if (refused !== undefined)
-    return new CaptureError(`${podOn(one)} was refused: ${refused.message}`, {
+    return new CaptureError(`${podOn(one)} was refused: ${oneLine(refused.message ?? 'no reason told')}`, {
       hint: 'It needs hostNetwork and a hostPath volume: use a namespace that admits privileged pods.',
     });
   const mount = about.find(({ reason }) => reason === 'FailedMount')?.message ?? '';
   if (/hostPath type check failed/.test(mount))
     return new CaptureError(`there is no directory ${one.order.spec.place.path} on node ${nodeOf(one)} any more`);
   const secret = /secret "([^"]+)" not found/.exec(mount)?.[1];
-  if (secret === undefined) return undefined;
+  // That of this run comes after its first Job: a kubelet that was faster asks again.
+  if (secret === undefined || secret === one.ownSecret) return undefined;
   return new CaptureError(`Secret ${secret}, which has the credentials, is not there any more in ${namespace}`, {
     hint: 'Give the destination with its credentials: --s3-secret, --s3-access-key-id …, --blob-upload or --blob-secret.',
   });

@@ -89,7 +89,7 @@ const listing = z.object({
 /** When a capture begins that does not begin at once. */
 const startSpec = z.discriminatedUnion('kind', [
   /** ISO 8601, by the node's own clock. */
-  z.object({ kind: z.literal('at'), at: z.string() }),
+  z.object({ kind: z.literal('at'), at: z.iso.datetime() }),
   /** At the instant that an annotation will tell; given up after so many milliseconds without it. */
   z.object({ kind: z.literal('word'), withinMs: z.number() }),
 ]);
@@ -162,7 +162,7 @@ export const workloadResult = z.object({
   /** ISO 8601; the time at which the capture tool listened on every interface. */
   startedAt: z.string(),
   /** The instant at which it was to begin; absent where that was at once. */
-  startAt: z.optional(z.string()),
+  startAt: z.optional(z.iso.datetime()),
   endedAt: z.string(),
   packets: z.number(),
   droppedByKernel: z.number(),
@@ -243,7 +243,8 @@ export function decode<T>(schema: z.ZodMiniType<T>, text: string, what: string):
   }
   const version = (value as { version?: unknown } | null)?.version;
   if (version !== WORKLOAD_VERSION) {
-    throw new Error(`the ${what} has version ${String(version)}; this program knows version ${WORKLOAD_VERSION}`);
+    const told = typeof version === 'number' ? `version ${version}` : 'no version';
+    throw new Error(`the ${what} has ${told}; this program knows version ${WORKLOAD_VERSION}`);
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

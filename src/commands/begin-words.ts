@@ -22,7 +22,8 @@ export function lateLines({ nodes }: Pick<CaptureSummary, 'nodes'>): string[] {
   return nodes.flatMap(({ node, result }) => {
     if (result?.startAt === undefined || result.stopReason === 'not-begun') return [];
     const late = Date.parse(result.startedAt) - Date.parse(result.startAt);
-    if (late < LATE) return [];
+    // A time that is none is late by nothing.
+    if (!(late >= LATE)) return [];
     return [`node ${node} began ${(late / 1000).toFixed(1)} s after ${clock(new Date(result.startAt))}`];
   });
 }

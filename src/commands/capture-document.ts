@@ -37,6 +37,10 @@ export type NodeDocument = {
   problem: string | null;
   hint: string | null;
   stopReason: StopReason | null;
+  /** Who ended its pod from outside, in words. */
+  endedBy: string | null;
+  /** Seconds that the node's clock is ahead of the control plane's; null where they agree, or nothing is known. */
+  clockOffset: number | null;
   /** The instant at which it begins, or was to; null for at once, and while nobody has named one. */
   startAt: string | null;
   startedAt: string | null;
@@ -100,6 +104,8 @@ function toNodeDocument(node: NodeStatus): NodeDocument {
     problem: node.problem ?? null,
     hint: node.hint ?? null,
     stopReason: result?.stopReason ?? null,
+    endedBy: node.endedBy ?? null,
+    clockOffset: node.clockOffsetMs === undefined ? null : Math.round(node.clockOffsetMs / 1000),
     startAt: node.begins instanceof Date ? node.begins.toISOString() : null,
     startedAt: result?.startedAt ?? null,
     endedAt: result?.endedAt ?? null,

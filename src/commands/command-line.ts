@@ -2,11 +2,13 @@ import { nearest } from '../capture/suggest.ts';
 import { UsageError } from '../errors.ts';
 import type { OptionRow } from './option-row.ts';
 import {
+  checkRows,
   createRows,
   deleteRows,
   downloadRows,
   listRows,
   localRows,
+  pruneRows,
   statusRows,
   stopRows,
   uploadRows,
@@ -14,7 +16,8 @@ import {
 } from './options.ts';
 
 const ALL_ROWS = [
-  ...[createRows, localRows, listRows, statusRows, stopRows, deleteRows, downloadRows, uploadRows, versionRows],
+  ...[createRows, checkRows, localRows, listRows, statusRows, stopRows, deleteRows, pruneRows, downloadRows],
+  ...[uploadRows, versionRows],
 ].flat();
 const SPELLINGS = ALL_ROWS.map((row) => ({
   names: row.flags.replace(/ <.*/, '').split(', '),

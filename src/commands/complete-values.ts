@@ -38,6 +38,9 @@ const TARGET_KINDS: Readonly<Record<string, keyof Kinds>> = {
   node: 'nodes',
 };
 
+/** What the API server takes for a name or a label: nothing else goes onto a command line that a shell will read. */
+const NAME = /^[\w.-]+$/;
+
 /** Those that begin like the word to complete. */
 export function words(all: readonly Candidate[], current: string): Candidates {
   return { found: all.filter(({ text }) => text.startsWith(current)), directive: NO_FILES };
@@ -62,13 +65,13 @@ export async function valuesOfFlag(
   if (flag === '--namespace') return plain(await names(await deps.connect(typed.connection), 'namespaces'), current);
   if (flag === '--node-names') return commaList(await names(await deps.connect(typed.connection), 'nodes'), current);
   if (flag === '--pod-names') return commaList(await names(await deps.connect(typed.connection), 'pods'), current);
-  const namesCapture = flag === '--name' && !/^(create|local)$/.test(typed.command);
+  const namesCapture = flag === '--name' && !/^(create|check|local)$/.test(typed.command);
   return namesCapture ? plain(await captures(deps, typed), current) : NOTHING;
 }
 
 /** What can be the next argument of a command. */
 export async function argumentValues(deps: Deps, command: Command, current: string, typed: Typed): Promise<Candidates> {
-  if (command.name() === 'create') return targets(deps, current, typed);
+  if (/^(create|check)$/.test(command.name())) return targets(deps, current, typed);
   const argument = command.registeredArguments[0];
   if (argument === undefined || (!argument.variadic && typed.args.length > 0)) return NOTHING;
   if (argument.argChoices !== undefined) return plain(argument.argChoices, current);
@@ -80,7 +83,7 @@ async function captures(deps: Deps, { connection, flags }: Typed): Promise<strin
   const cluster = await deps.connect(connection);
   const namespace = flags.get('--all-namespaces')?.at(-1) === 'true' ? undefined : cluster.namespace;
   const jobs = await cluster.list('jobs', { namespace, labels: captureSelector() });
-  return [...new Set(jobs.map((job) => job.metadata?.labels?.[LABEL_CAPTURE] ?? ''))].filter(Boolean).sort();
+  return [...new Set(jobs.map((job) => job.metadata?.labels?.[LABEL_CAPTURE] ?? ''))].filter(isName).sort();
 }
 
 /** `deploy/web`; also the names alone, after a kind that stands as a word of its own. */
@@ -105,7 +108,14 @@ async function targets(deps: Deps, current: string, { args, connection }: Typed)
 async function names(cluster: Cluster, kind: keyof Kinds): Promise<string[]> {
   const namespace = kind === 'nodes' || kind === 'namespaces' ? undefined : cluster.namespace;
   const all: { metadata?: { name?: string } }[] = await cluster.list(kind, { namespace });
-  return all.map((one) => one.metadata?.name ?? '').sort();
+  return all
+    .map((one) => one.metadata?.name ?? '')
+    .filter(isName)
+    .sort();
+}
+
+function isName(text: string): boolean {
+  return NAME.test(text);
 }
 
 function plain(all: readonly string[], current: string): Candidates {

@@ -57,7 +57,7 @@ export const connectionRows: readonly OptionRow[] = [
   {
     group: GROUPS.connection,
     flags: '--request-timeout <duration>',
-    description: 'limit for one request',
+    description: 'limit for one request, with all its tries',
     default: '1m; 0 for none',
   },
 ];

@@ -1,16 +1,14 @@
 import { dump } from 'js-yaml';
 import type { CapturePlan } from '../capture/plan.ts';
-import { nearest } from '../capture/suggest.ts';
 import type { Cell, Ui } from '../deps.ts';
 import type { Job, Secret } from '../kube/cluster.ts';
-import { Problems } from './flags.ts';
+import { Problems, parseDryRun, parseOneOf } from './flags.ts';
 import { toManifest } from './manifest-write.ts';
 import type { Order } from './orders.ts';
 import { dim } from './render.ts';
 import { mapTcpdumpFlags } from './tcpdump-flags.ts';
 
 const SHAPES = ['wide', 'name', 'json', 'yaml'] as const;
-const WHERE = ['none', 'client', 'server'] as const;
 /** How what was created is printed; `plain` is for people, the others as in kubectl. */
 export type Shape = 'plain' | (typeof SHAPES)[number];
 
@@ -25,23 +23,14 @@ export type Made = { plan: CapturePlan; jobs: readonly Job[] };
 
 /** The mode of a command line, checked. */
 export function toMode(flags: OutputFlags, problems: Problems): Mode {
-  const where = problems.parse('--dry-run', flags.dryRun, parseWord(WHERE)) ?? 'none';
-  const output = problems.parse('--output', flags.output, parseWord([...SHAPES, 'capture'] as const));
+  const where = problems.parse('--dry-run', flags.dryRun, parseDryRun) ?? 'none';
+  const output = problems.parse('--output', flags.output, parseOneOf(...SHAPES, 'capture'));
   if (output === 'capture') {
     if (where !== 'client')
       problems.found.push('--output: capture goes with --dry-run=client: nothing is created then');
     return { kind: 'manifest' };
   }
   return { kind: where === 'none' ? 'create' : where, shape: output ?? 'plain' };
-}
-
-/** One of a few words; tells the nearest of them. */
-function parseWord<T extends string>(words: readonly T[]): (text: string) => T | Error {
-  return (text) => {
-    const meant = nearest(text, words);
-    const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
-    return words.find((word) => word === text) ?? new Error(`"${text}" is not one of ${words.join(', ')}${hint}`);
-  };
 }
 
 /** Prints captures that were created, or would be: the tarballs to come, or the Jobs; of a dry run, what kubectl says. */

@@ -2,14 +2,14 @@ import { applyPlan } from '../capture/apply.ts';
 import { deleteCaptures } from '../capture/delete.ts';
 import { dryRunPlan } from '../capture/dry-run.ts';
 import { type CapturePlan, planCapture } from '../capture/plan.ts';
+import { startPreflight } from '../capture/preflight.ts';
 import type { CaptureRequest } from '../capture/request.ts';
 import { readSnapshot } from '../capture/snapshot.ts';
 import { toStartSpec } from '../capture/start.ts';
 import type { CaptureSummary } from '../capture/status.ts';
-import { waitForCapture } from '../capture/wait.ts';
 import type { StartSpec } from '../capture/workload-spec.ts';
 import type { Deps } from '../deps.ts';
-import { CaptureError, ClusterError, InterruptedError, UsageError } from '../errors.ts';
+import { CaptureError, ClusterError, UsageError } from '../errors.ts';
 import type { Cluster, ConnectionOptions, Job } from '../kube/cluster.ts';
 import { clock, lateLines } from './begin-words.ts';
 import type { CreateFlags } from './capture-flags.ts';
@@ -18,8 +18,19 @@ import { checkNodeFilters } from './filter-check.ts';
 import { filterLines } from './filter-lines.ts';
 import { Problems, throwProblems } from './flags.ts';
 import { type Order, readOrders } from './orders.ts';
-import { showProgress } from './progress.ts';
-import { count, failureLines, limitWords, locations, plural, size, span, totals, uploadStep } from './render.ts';
+import {
+  clockLines,
+  count,
+  failureLines,
+  limitWords,
+  locations,
+  plural,
+  size,
+  span,
+  totals,
+  uploadStep,
+} from './render.ts';
+import { waitForEnd } from './wait-for-end.ts';
 
 type Flags = CreateFlags & ConnectionOptions & OutputFlags & { filename?: string };
 
@@ -95,10 +106,20 @@ async function begin(
   { order, cluster }: { order: Order; cluster: Cluster },
 ): Promise<Begun> {
   const { request, warnings } = order;
-  const snapshot = await readSnapshot(request, cluster);
-  const start = await toStartSpec(request.start, cluster, deps.now);
-  const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: deps.now(), start });
-  const checked = await checkNodeFilters(plan.nodes, request);
+  const place = { wait: order.flags.wait === true, signal: deps.signal };
+  const preflight = kind === 'create' ? startPreflight(request, cluster, place) : undefined;
+  const snapshot = await readSnapshot(request, cluster, { creating: kind !== 'client' }).catch(
+    async (error: unknown) => {
+      throw preflight === undefined ? error : await preflight.explain(error);
+    },
+  );
+  const start = toStartSpec(request.start, cluster);
+  const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: cluster.now(), start });
+  const checking = [
+    checkNodeFilters(plan.nodes, request),
+    ...(preflight === undefined ? [] : [preflight.finish(plan)]),
+  ];
+  const checked = (await Promise.all(checking)).flat();
   for (const warning of [...warnings, ...plan.warnings, ...checked]) deps.ui.warn(warning);
   describe(plan, { request, start }, deps);
   const begun = { order, cluster, plan, startedAt: deps.now() };
@@ -110,13 +131,13 @@ async function begin(
 }
 
 async function apply(
-  { ui, signal, now }: Deps,
+  { ui, signal }: Deps,
   { plan, cluster, request }: { plan: CapturePlan; cluster: Cluster; request: CaptureRequest },
 ): Promise<readonly Job[]> {
   const togetherMs = request.start?.kind === 'together' ? request.start.timeoutMs : null;
   const ready = plan.nodes.length === 1 ? 'the node is ready' : `all ${count(plan.nodes.length)} nodes are ready`;
   if (togetherMs !== null) ui.note(`Waiting until ${ready}, for ${span(togetherMs)} at most`);
-  const { jobs, at } = await applyPlan(plan, cluster, { togetherMs, signal, now });
+  const { jobs, at } = await applyPlan(plan, cluster, { togetherMs, signal });
   if (at !== undefined) ui.note(`Now ${ready}: the capture begins at ${clock(at)}`);
   return jobs;
 }
@@ -157,27 +178,9 @@ function aim({ nodes }: CapturePlan): string {
 }
 
 async function waitAndReport(deps: Deps, begun: Begun, shape: Shape): Promise<number> {
-  const { cluster, plan, startedAt } = begun;
-  const progress = await showProgress(deps, startedAt);
-  const { signal } = deps;
-  try {
-    const capture = await waitForCapture(cluster, plan.name, {
-      timeoutMs: begun.order.timeoutMs,
-      signal,
-      progress: progress.update,
-    });
-    progress.end();
-    return await report(deps, capture, { elapsedMs: deps.now().getTime() - startedAt.getTime(), shape });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    const rest = `${plan.name} -n ${plan.namespace}`;
-    throw new InterruptedError(
-      `no longer waiting; capture ${plan.name} goes on`,
-      `End it and keep the files: kubectl retina capture stop ${rest}\n  Remove it: kubectl retina capture delete ${rest}`,
-    );
-  } finally {
-    progress.end();
-  }
+  const { cluster, plan, startedAt, order, jobs } = begun;
+  const capture = await waitForEnd(deps, { cluster, name: plan.name, startedAt, jobs, timeoutMs: order.timeoutMs });
+  return await report(deps, capture, { elapsedMs: deps.now().getTime() - startedAt.getTime(), shape });
 }
 
 async function report(
@@ -200,7 +203,7 @@ async function report(
     await ui.printTable(rows);
   }
   for (const line of failureLines(capture)) ui.note(line);
-  for (const line of lateLines(capture)) ui.warn(line);
+  for (const line of [...lateLines(capture), ...clockLines(capture)]) ui.warn(line);
   const rest = `${capture.name} -n ${capture.namespace}`;
   const other = saved.length > 0 ? 'download' : 'status';
   ui.note(`Next: ${uploadStep(capture) ?? `kubectl retina capture ${other} ${rest}`}`);

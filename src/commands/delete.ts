@@ -4,9 +4,10 @@ import { InterruptedError, UsageError } from '../errors.ts';
 import type { ConnectionOptions } from '../kube/cluster.ts';
 import { Problems, parseDuration, throwProblems } from './flags.ts';
 import { captureNames, withCapturesThere } from './name-argument.ts';
+import { objectName } from './render.ts';
 
-const DEFAULT_TIMEOUT = 120_000;
-const KIND_NAMES = { jobs: 'job.batch', pods: 'pod', secrets: 'secret' } as const;
+/** Milliseconds. */
+export const DEFAULT_TIMEOUT = 120_000;
 
 /** `capture delete`: removes the Jobs, pods and Secrets of captures, and says so; delivered files stay. */
 export async function deleteCommand(
@@ -28,7 +29,7 @@ export async function deleteCommand(
   const cluster = await deps.connect(flags);
   try {
     const removed = await deleteCaptures(cluster, names, { timeoutMs, signal: deps.signal });
-    for (const { kind, name } of removed) deps.ui.print(`${KIND_NAMES[kind]}/${name} deleted`);
+    for (const one of removed) deps.ui.print(`${objectName(one)} deleted`);
     deps.ui.note(
       removed.length === 0
         ? `There are no captures in namespace ${cluster.namespace}.`
@@ -37,9 +38,14 @@ export async function deleteCommand(
     return 0;
   } catch (error) {
     if (!deps.signal.aborted) throw await withCapturesThere(error, cluster);
-    throw new InterruptedError(
-      'no longer waiting; what was deleted so far goes on ending',
-      `Run it again to see: kubectl retina capture delete ${names?.join(' ') ?? '--all'} -n ${cluster.namespace}`,
-    );
+    throw stillDeleting(names, cluster.namespace);
   }
+}
+
+/** What is told of a deletion that is no longer waited for; without names, of all captures. */
+export function stillDeleting(names: readonly string[] | undefined, namespace: string): InterruptedError {
+  return new InterruptedError(
+    'no longer waiting; what was deleted so far goes on ending',
+    `Run it again to see: kubectl retina capture delete ${names?.join(' ') ?? '--all'} -n ${namespace}`,
+  );
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { readCaptures } from '../capture/observe.ts';
-import { UsageError } from '../errors.ts';
+import { CaptureError, UsageError } from '../errors.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { captureNames, requireNodes } from './name-argument.ts';
 
@@ -48,9 +48,17 @@ export async function wantedCaptures(cluster: Cluster, flags: NameFlags, where: 
       cluster: cluster.withNamespace(namespace),
       capture: name,
       label: everywhere ? `${namespace}/${name}` : name,
-      directory: everywhere ? join(output, namespace, name) : join(output, name),
+      directory: join(output, ...(everywhere ? [namespace, name] : [name]).map(asDirectory)),
       nodes: there,
     };
     return there?.length === 0 ? [] : [wanted];
+  });
+}
+
+/** What a cluster calls a capture or a namespace becomes a directory here: labels have no slash, and begin with no dot. */
+function asDirectory(name: string): string {
+  if (/^(?:[A-Za-z0-9][\w.-]*)?$/.test(name)) return name;
+  throw new CaptureError(`the cluster tells of a capture whose place would be ${JSON.stringify(name)}`, {
+    hint: 'That can be no label of Kubernetes: is the server of the context right?',
   });
 }

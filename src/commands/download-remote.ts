@@ -1,9 +1,10 @@
 import type { ExpectedFile } from '../capture/download.ts';
 import { KEY_S3_CA, resultName } from '../capture/names.ts';
 import type { LocalPath } from '../capture/part-file.ts';
-import { baseOf, type StoreSpec } from '../capture/places.ts';
+import { baseOf, isCloudsOwn, type StoreSpec } from '../capture/places.ts';
 import { s3KeysIn, sasIn, valueIn } from '../capture/secret.ts';
 import type { Source } from '../capture/sources.ts';
+import { shellWord } from '../capture/suggest.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError, ClusterError, messageOf } from '../errors.ts';
 import type { Cluster, Secret } from '../kube/cluster.ts';
@@ -34,13 +35,23 @@ export async function fetchFromStore(
 /** What to type when the capture's own credentials do not do. */
 function otherwise(at: StoreSpec, capture: string): string {
   const command = `kubectl retina capture download ${capture}`;
+  const own = (place: string): string[] =>
+    isRefused(at) ? [`With your own identity, if that is your store: ${command} ${place}`] : [];
   if (at.kind === 'blob') {
     const container = at.container ?? 'https://<account>.blob.core.windows.net/<container>';
-    return `With a SAS that may read and list: ${command} --blob-url '${container}?<SAS>'`;
+    const sas = `With a SAS that may read and list: ${command} --blob-url ${shellWord(`${container}?<SAS>`)}`;
+    return [...own(`--blob-url ${shellWord(container)}`), sas].join('\n');
   }
-  const endpoint = at.endpoint === null ? '' : ` --s3-endpoint ${at.endpoint}`;
-  const place = `--s3-bucket ${at.bucket} --s3-region ${at.region}${endpoint} --s3-path '${at.prefix}'`;
-  return `With other keys, or another address: ${command} ${place} --s3-access-key-id … --s3-secret-access-key …`;
+  const endpoint = at.endpoint === null ? '' : ` --s3-endpoint ${shellWord(at.endpoint)}`;
+  const bucket = `--s3-bucket ${shellWord(at.bucket)} --s3-region ${shellWord(at.region)}`;
+  const place = `${bucket}${endpoint} --s3-path ${shellWord(at.prefix)}`;
+  const keys = `With other keys, or another address: ${command} ${place} --s3-access-key-id … --s3-secret-access-key …`;
+  return [...own(place), keys].join('\n');
+}
+
+/** A pod names its store, and whoever may make pods can name any: who you are is shown to no stranger. */
+function isRefused(at: StoreSpec): boolean {
+  return at.access === null && !isCloudsOwn(at);
 }
 
 async function expectedIn(store: Store, tarball: string | undefined, signal: AbortSignal): Promise<ExpectedFile> {
@@ -52,6 +63,12 @@ async function expectedIn(store: Store, tarball: string | undefined, signal: Abo
 
 /** The store of a destination, by the Secret that it names; else by what this machine has, as its pod by its identity. */
 async function openStoreOf(cluster: Cluster, at: StoreSpec): Promise<Store> {
+  if (isRefused(at)) {
+    const where = at.kind === 's3' && at.endpoint !== null ? `${baseOf(at)} at ${at.endpoint}` : baseOf(at);
+    throw new CaptureError(
+      `the tarball should be in ${where}, where your identity is shown only if you type that place`,
+    );
+  }
   switch (at.kind) {
     case 'blob': {
       if (at.access === null) return openBlobStore({ kind: 'identity', container: baseOf(at) });

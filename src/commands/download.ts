@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { type DownloadOrder, downloadFromNode, type Yield } from '../capture/download-node.ts';
+import { type DownloadOrder, downloadFromNode, type Fetched, type Yield } from '../capture/download-node.ts';
 import { PodLeftError } from '../capture/download-pod.ts';
 import type { LocalPath } from '../capture/part-file.ts';
 import type { NodePath } from '../capture/request.ts';
@@ -22,20 +22,26 @@ const NODES_AT_ONCE = 4;
 export type DownloadFlags = ConnectionOptions &
   ImageFlags &
   StoreFlags &
-  NameFlags & { output?: string; hostPath?: string; nodeNames?: string };
+  NameFlags & { output?: string; hostPath?: string; nodeNames?: string; partial?: boolean };
 
 type Settings = {
   hostPath: NodePath;
   /** Whether each capture is told by its name. */
   several: boolean;
+  /** Whether what unfinished captures have left is wanted. */
+  partial: boolean;
   /** The image for a capture's pod that has this one; undefined where that is unknown. */
   image: (own: PodImage | undefined) => PodImage;
 };
 
 /** `capture download`: fetches the tarballs of captures and verifies them. Exit code 1 when one is missing. */
 export async function download(deps: Deps, args: readonly string[], flags: DownloadFlags): Promise<number> {
-  if (namesStore(flags)) return (await import('./download-store.ts')).downloadFromStore(deps, args, flags);
   const problems = new Problems();
+  if (namesStore(flags)) {
+    if (flags.partial === true) problems.found.push('--partial is of what nodes have: it does not go with a store');
+    throwProblems(problems, 'downloaded');
+    return (await import('./download-store.ts')).downloadFromStore(deps, args, flags);
+  }
   const hostPath = problems.parse(
     '--host-path',
     flags.hostPath ?? DEFAULT_HOST_PATH,
@@ -51,7 +57,12 @@ export async function download(deps: Deps, args: readonly string[], flags: Downl
     deps.ui.note(`There are no captures${flags.allNamespaces === true ? '' : ` in namespace ${cluster.namespace}`}.`);
   }
   const several = names === undefined || names.length > 1;
-  const settings = { hostPath: hostPath ?? (DEFAULT_HOST_PATH as NodePath), image, several };
+  const settings = {
+    hostPath: hostPath ?? (DEFAULT_HOST_PATH as NodePath),
+    image,
+    several,
+    partial: flags.partial === true,
+  };
   return await downloadEach(deps, wanted, settings);
 }
 
@@ -75,11 +86,11 @@ async function downloadEach(deps: Deps, wanted: readonly Wanted[], settings: Set
 async function downloadCapture(deps: Deps, wanted: Wanted, settings: Settings): Promise<boolean> {
   const { ui, signal } = deps;
   const { cluster, capture, nodes } = wanted;
-  const sources = await findSources(cluster, capture, { hostPath: settings.hostPath, nodes });
+  const sources = await findSources(cluster, capture, { ...settings, nodes });
   if (!sources.known && nodes !== undefined) await requireNodes(cluster, nodes);
   if (!sources.known) tellSearch(deps, cluster, { capture, settings, sources });
   const order: DownloadOrder = {
-    ...{ cluster, signal, capture, size, image: settings.image },
+    ...{ cluster, signal, capture, size, image: settings.image, partial: settings.partial },
     directory: wanted.directory as LocalPath,
     id: deps.newId(),
     note: ui.note,
@@ -88,7 +99,7 @@ async function downloadCapture(deps: Deps, wanted: Wanted, settings: Settings): 
   };
   const yields = await pMap(sources.found, (source) => downloadFromNode(order, source), { concurrency: NODES_AT_ONCE });
   const files = yields.flatMap((got) => got.files.map((file) => ({ node: got.node, ...file })));
-  if (files.length > 0) await ui.printTable(files.map((file) => [file.node, file.path, size(file.bytes)]));
+  if (files.length > 0) await ui.printTable(files.map(fileRow));
   if (signal.aborted) throw interrupted(yields);
   const failures = [
     ...sources.missing.map(({ node, why }) => `node ${node} ${why}`),
@@ -102,9 +113,16 @@ async function downloadCapture(deps: Deps, wanted: Wanted, settings: Settings): 
   const good = failures.length === 0;
   const rest = good ? '' : `, ${count(failures.length)} not`;
   const whose = settings.several ? `${wanted.label}: ` : '';
-  ui.outcome(good, `${whose}${plural(files.length, 'tarball')} downloaded and verified${rest}`);
+  const partial = files.filter(({ packets }) => packets !== undefined).length;
+  const unfinished = partial === 0 ? '' : `, ${count(partial)} partial`;
+  ui.outcome(good, `${whose}${plural(files.length - partial, 'tarball')} downloaded and verified${unfinished}${rest}`);
   for (const failure of failures) ui.note(`  ${failure}`);
   return good;
+}
+
+function fileRow({ node, path, bytes, packets }: Fetched & { node: string }): string[] {
+  const row = [node, path, size(bytes)];
+  return packets === undefined ? row : [...row, `partial: ${plural(packets, 'packet')}`];
 }
 
 type Search = { capture: string; settings: Settings; sources: Sources };

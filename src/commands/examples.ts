@@ -17,6 +17,17 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
       line: 'kubectl retina capture create --name slow-api --duration 0 --packet-size 128',
     },
   ],
+  'kubectl retina capture check': [
+    {
+      what: 'what keeps this capture from working, if anything',
+      line: 'kubectl retina capture check --pod-selectors app=web --duration 30s --wait',
+    },
+    { what: 'for a script', line: 'kubectl retina capture check --node-names node1 -o json' },
+    {
+      what: 'the rights for it; an administrator pipes this to kubectl apply -f -',
+      line: 'kubectl retina capture check --pod-selectors app=web --wait --print-rbac --as anna',
+    },
+  ],
   'kubectl retina capture list': [
     { what: 'the captures of the namespace', line: 'kubectl retina capture list' },
     { what: 'those of all namespaces', line: 'kubectl retina capture list -A' },
@@ -58,6 +69,14 @@ export const EXAMPLES: Readonly<Record<string, readonly Example[]>> = {
     { what: 'one capture; its files stay where they are', line: 'kubectl retina capture delete slow-api' },
     { what: 'in another namespace', line: 'kubectl retina capture delete slow-api -n shop' },
     { what: 'every capture of the namespace', line: 'kubectl retina capture delete --all' },
+  ],
+  'kubectl retina capture prune': [
+    { what: 'what there is to remove, without removing it', line: 'kubectl retina capture prune --dry-run client' },
+    { what: 'a nightly job: all namespaces, a week', line: 'kubectl retina capture prune -A --older-than 7d --yes' },
+    {
+      what: 'whatever runs in a namespace of tests; its files are kept',
+      line: 'kubectl retina capture prune -n shop --older-than 0 --running --yes',
+    },
   ],
   'kubectl retina capture local': [
     { what: 'ten seconds of this machine', line: 'kubectl retina capture local --duration 10s' },

@@ -171,3 +171,6 @@ export function parseOneOf<T extends string>(...words: readonly T[]): (text: str
     return new Error(`"${text}" is not one of ${words.join(', ')}${hint}`);
   };
 }
+
+/** kubectl's `--dry-run`. */
+export const parseDryRun = parseOneOf('none', 'client', 'server');

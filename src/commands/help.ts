@@ -31,6 +31,11 @@ const OTHER_COMMANDS: Readonly<Record<string, string>> = {
   show: 'status',
   rm: 'delete',
   remove: 'delete',
+  clean: 'prune',
+  cleanup: 'prune',
+  gc: 'prune',
+  preflight: 'check',
+  validate: 'check',
   fetch: 'download',
   cp: 'download',
 };

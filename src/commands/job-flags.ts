@@ -75,10 +75,11 @@ export function toJobSettings(flags: JobFlags, problems: Problems, env: NodeJS.P
   };
 }
 
-/** A time to live as Kubernetes counts it: in whole seconds, of which a part is one more. */
-function parseTtl(text: string): number | Error {
+/** A time to live as Kubernetes counts it: in whole seconds, of which a part is one more; null for no end. */
+function parseTtl(text: string): number | null | Error {
   const milliseconds = parseDuration(text);
   if (milliseconds instanceof Error) return milliseconds;
-  // At 0 the Job would be gone before its result could be read.
+  // As with other limits, 0 is none; in Kubernetes the Job would be gone before its result could be read.
+  if (milliseconds === 0) return null;
   return milliseconds < 1000 ? new Error(`"${text}" is too short: at least 1s`) : Math.ceil(milliseconds / 1000);
 }

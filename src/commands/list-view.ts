@@ -14,12 +14,11 @@ export type View = {
   pieces(capture: ShownCapture): readonly Piece[];
 };
 
-type Options = { allNamespaces: boolean; headers: boolean; labels: boolean };
+type Options = { allNamespaces: boolean; headers: boolean; labels: boolean; now: () => Date };
 
 /** How `list` prints in a format. */
-export async function createView(deps: Deps, format: Format, options: Options): Promise<View> {
-  const { ui } = deps;
-  const extra = { namespaces: options.allNamespaces, labels: options.labels, now: deps.now };
+export async function createView({ ui }: Pick<Deps, 'ui'>, format: Format, options: Options): Promise<View> {
+  const extra = { namespaces: options.allNamespaces, labels: options.labels, now: options.now };
   switch (format.kind) {
     case 'table':
       return tableView(ui, captureColumns(extra), options, (capture) => [['', capture]]);

@@ -37,17 +37,20 @@ export async function list(deps: Deps, args: readonly string[], flags: ListFlags
   if (stored) problems.found.push(...clusterOnly(flags));
   const store = stored ? await openStore(deps, flags, problems, 'listed') : undefined;
   throwProblems(problems, 'listed');
-  const view = await createView(deps, format, {
-    allNamespaces: flags.allNamespaces === true,
-    headers: flags.noHeaders !== true,
-    labels: flags.showLabels === true,
-  });
+  const viewAt = (now: () => Date): Promise<View> =>
+    createView(deps, format, {
+      allNamespaces: flags.allNamespaces === true,
+      headers: flags.noHeaders !== true,
+      labels: flags.showLabels === true,
+      now,
+    });
   const pick = (captures: readonly CaptureSummary[]): readonly CaptureSummary[] => {
     const wanted = captures.filter(({ name }) => names?.has(name) ?? true);
     return order === undefined ? wanted : wanted.toSorted(order);
   };
-  if (store !== undefined) return await listStore(deps, store, { names, pick, view });
+  if (store !== undefined) return await listStore(deps, store, { names, pick, view: await viewAt(deps.now) });
   const cluster = await deps.connect(flags);
+  const view = await viewAt(() => cluster.now());
   const namespace = flags.allNamespaces === true ? undefined : cluster.namespace;
   if (flags.watch === true) return await watch(deps, cluster, { namespace, pick, view });
   const all = await readCaptures(cluster, { namespace });

@@ -41,7 +41,8 @@ function withoutNulls(value: unknown): unknown {
 function otherKind(value: unknown): string | undefined {
   const { apiVersion, kind } = (value ?? {}) as { apiVersion?: unknown; kind?: unknown };
   if (apiVersion === 'retina.sh/v1alpha1' && kind === 'Capture') return undefined;
-  const is = kind === undefined ? 'it has no kind' : `it is a ${shown(kind)} of ${shown(apiVersion)}`;
+  const of = apiVersion === undefined ? 'no apiVersion' : shown(apiVersion);
+  const is = kind === undefined ? 'it has no kind' : `it is a ${shown(kind)} of ${of}`;
   return `only a Capture of retina.sh/v1alpha1 can be created: ${is}`;
 }
 

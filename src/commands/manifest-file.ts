@@ -17,6 +17,8 @@ import type { Problems } from './flags.ts';
 
 /** Aliases of a document; more would be there to exhaust the memory. */
 const MAX_ALIASES = 100;
+/** Values of a document with its aliases written out: a few dozen of them can stand for billions. */
+const MAX_VALUES = 100_000;
 
 type Path = readonly PropertyKey[];
 
@@ -58,6 +60,10 @@ export function parseManifests(name: string, source: string, problems: Problems)
     const values = constructFromEvents(events, { source, schema, maxAliases: MAX_ALIASES });
     const lines = linesOf(events, source);
     return values.flatMap((value, index) => {
+      if (expandedSize(value) > MAX_VALUES) {
+        problems.found.push(`${name}:1: its aliases make it larger than any Capture`);
+        return [];
+      }
       const known = lines[index] ?? new Map<string, number>();
       return membersOf({ value, at: (path) => `${name}:${lineAt(known, path)}` });
     });
@@ -67,6 +73,17 @@ export function parseManifests(name: string, source: string, problems: Problems)
     problems.found.push(`${name}${line}: this is not YAML: ${error.reason}`);
     return [];
   }
+}
+
+/** How many values there are with each alias written out; Infinity for one that holds itself. Each is looked at once. */
+function expandedSize(value: unknown, known = new Map<object, number>()): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  const before = known.get(value);
+  if (before !== undefined) return before;
+  known.set(value, Number.POSITIVE_INFINITY);
+  const size = Object.values(value).reduce<number>((sum, each) => sum + expandedSize(each, known), 1);
+  known.set(value, size);
+  return size;
 }
 
 /** What is in a list (`kubectl get -o yaml` prints one); an empty document holds nothing. */

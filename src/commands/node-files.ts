@@ -1,9 +1,10 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CaptureError, UsageError } from '../errors.ts';
 import { errnoOf, explainErrno } from '../upload/explain.ts';
 import { copyRange, findTarballs, sha256OfFile } from '../workload/files.ts';
+import { copyPartial, findPartials } from '../workload/partial.ts';
 
 /** Milliseconds without a reader after which a download pod ends by itself: its client is gone. */
 const IDLE_LIMIT = 45_000;
@@ -27,6 +28,12 @@ export async function nodeFiles(
       return 0;
     case 'read':
       await readable(path, () => copyRange(path, Number(first), io.stdout));
+      return 0;
+    case 'find-partial':
+      io.stdout.write(JSON.stringify(await readable(path, () => findPartials(path, { capture: first, node: second }))));
+      return 0;
+    case 'read-partial':
+      await readable(path, () => copyPartial(dirname(path), basename(path), Number(first), io.stdout));
       return 0;
     default:
       throw new UsageError('node-files is run by capture download');

@@ -13,6 +13,8 @@ import {
   timeoutRow,
 } from './run-rows.ts';
 
+export const DEFAULT_OLDER_THAN = '24h';
+
 const verboseRows: readonly OptionRow[] = [
   {
     group: GROUPS.output,
@@ -32,7 +34,8 @@ const verboseRows: readonly OptionRow[] = [
 /** What every command takes that talks to a cluster. */
 const sharedRows: readonly OptionRow[] = [...verboseRows, ...connectionRows];
 
-export const createRows: readonly OptionRow[] = [
+/** What orders a capture, for creating it and for checking whether that would work. */
+const orderRows: readonly OptionRow[] = [
   ...targetRows,
   ...captureRows,
   ...startRows,
@@ -43,6 +46,10 @@ export const createRows: readonly OptionRow[] = [
     flags: '-f, --filename <file>',
     description: 'a Capture manifest (retina.sh/v1alpha1), - for stdin; flags given beside it override it',
   },
+];
+
+export const createRows: readonly OptionRow[] = [
+  ...orderRows,
   {
     group: GROUPS.output,
     flags: '--dry-run <where>',
@@ -58,6 +65,20 @@ export const createRows: readonly OptionRow[] = [
   },
   ...sharedRows,
 ];
+
+/** Flags of `capture check` that `capture create` has not. */
+export const checkOwnRows: readonly OptionRow[] = [
+  {
+    group: GROUPS.output,
+    flags: '--print-rbac',
+    description:
+      'print the smallest Role (and ClusterRole) with which you may do all this, as kubectl apply -f - takes it',
+    default: 'false',
+  },
+  { group: GROUPS.output, flags: '-o, --output <format>', description: 'json or yaml', values: ['json', 'yaml'] },
+];
+
+export const checkRows: readonly OptionRow[] = [...orderRows, ...checkOwnRows, ...sharedRows];
 
 export const localRows: readonly OptionRow[] = [
   ...captureRows,
@@ -138,6 +159,32 @@ export const deleteRows: readonly OptionRow[] = [
   { ...timeoutRow, default: '2m' },
   ...sharedRows,
 ];
+export const pruneRows: readonly OptionRow[] = [
+  {
+    group: GROUPS.which,
+    flags: '--older-than <duration>',
+    description: 'what ended longer ago than this, such as 30m, 12h, 7d; 0 for all that has ended',
+    default: DEFAULT_OLDER_THAN,
+  },
+  { ...allNamespacesRow, description: 'in all namespaces', default: 'false' },
+  {
+    group: GROUPS.which,
+    flags: '--running',
+    description:
+      'also what still runs and began longer ago than that; captures bundle and deliver what they have first',
+    default: 'false',
+  },
+  { group: GROUPS.run, flags: '-y, --yes', description: 'do not ask', default: 'false' },
+  { ...timeoutRow, default: '2m' },
+  {
+    group: GROUPS.output,
+    flags: '--dry-run <where>',
+    description: 'remove nothing: client prints what would be removed, server asks the server as well',
+    default: 'none',
+    values: ['client', 'server', 'none'],
+  },
+  ...sharedRows,
+];
 export const downloadRows: readonly OptionRow[] = [
   nameRow,
   { group: GROUPS.which, flags: '--all', description: 'all captures of the namespace' },
@@ -159,6 +206,12 @@ export const downloadRows: readonly OptionRow[] = [
     flags: '--host-path <directory>',
     description: 'for a capture that was deleted, the directory on the nodes',
     default: DEFAULT_HOST_PATH,
+  },
+  {
+    group: GROUPS.which,
+    flags: '--partial',
+    description: 'where there is no tarball, what a capture has left on its node that was killed; exit code 1',
+    default: 'false',
   },
   blobUrlRow,
   ...storeRows,

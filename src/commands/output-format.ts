@@ -28,7 +28,7 @@ const OTHERS: Readonly<Record<string, string>> = {
 export function parseFormat(known: readonly Word[]): (text: string) => Format | Error {
   return (text) => {
     const [, word = '', rest] = /^([^=]*)(?:=(.*))?$/s.exec(text) ?? [];
-    const instead = OTHERS[word];
+    const instead = Object.hasOwn(OTHERS, word) ? OTHERS[word] : undefined;
     if (instead !== undefined) return new Error(`${word} is not supported: use ${instead}`);
     const format = known.find((each) => each === word);
     if (format === undefined) {
@@ -73,7 +73,7 @@ function parseColumns(text: string): Format | Error {
 /** What is wrong with the field that a path begins with; undefined when a capture has it. */
 export function unknownField(path: string): Error | undefined {
   const name = firstName(path);
-  if (name === '' || name in CAPTURE_FIELDS) return undefined;
+  if (name === '' || Object.hasOwn(CAPTURE_FIELDS, name)) return undefined;
   const meant = nearest(name, Object.keys(CAPTURE_FIELDS));
   const hint =
     meant === undefined ? `the fields are ${Object.keys(CAPTURE_FIELDS).join(', ')}` : `did you mean .${meant}?`;

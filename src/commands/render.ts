@@ -1,6 +1,7 @@
 import prettyBytes from 'pretty-bytes';
 import { tarballName } from '../capture/names.ts';
 import { locationOf, placeOf } from '../capture/places.ts';
+import type { Removed } from '../capture/remove.ts';
 import type { CaptureSettings } from '../capture/request.ts';
 import { keptOnNode } from '../capture/result-words.ts';
 import type { CaptureSummary, NodeStatus } from '../capture/status.ts';
@@ -9,6 +10,9 @@ import { waitWords } from './begin-words.ts';
 
 /** Rows of nodes that a table shows at most; the rest is counted. */
 const MAX_NODES = 20;
+/** Nodes whose troubles are told in full below it, in lines of so many characters. */
+const MAX_REMARKS = 3;
+const WRAP = 78;
 
 /** A whole number for people, with thousands separators. By hand: the first use of a locale takes 12 ms. */
 export function count(value: number): string {
@@ -110,7 +114,27 @@ export function progressRows(capture: CaptureSummary, elapsedMs: number): Cell[]
   const phases = [...Map.groupBy(rest, (node) => node.phase)].map(([phase, there]) => `${there.length} ${phase}`);
   const more: Cell[][] =
     rest.length === 0 ? [] : [[{ text: `… and ${rest.length} more: ${phases.join(', ')}`, tone: 'dim' }]];
-  return [dim(['NODE', 'STATE', 'PACKETS', 'LOST', 'SIZE']), ...rows, ...more];
+  return [dim(['NODE', 'STATE', 'PACKETS', 'LOST', 'SIZE']), ...rows, ...more, ...remarks(nodes)];
+}
+
+/** What holds nodes up, in full, below the table: there, it has but a cell. */
+function remarks(nodes: readonly NodeStatus[]): Cell[][] {
+  const held = nodes.filter(
+    (node) => node.phase !== 'completed' && node.problem !== undefined && node.hint !== undefined,
+  );
+  const lines = held.slice(0, MAX_REMARKS).flatMap((node) => nodeEvent(node)?.split('\n') ?? []);
+  return lines.flatMap((line) => wrapped(line)).map((text) => [{ text, tone: 'dim' }]);
+}
+
+/** A text in lines that fit a terminal, broken between words; what is continued is indented. */
+function wrapped(text: string): string[] {
+  const lines = [''];
+  for (const word of text.split(/(?<=\S) +/)) {
+    const line = lines.at(-1) ?? '';
+    if (line !== '' && line.length + 1 + word.length > WRAP) lines.push(`    ${word}`);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines;
 }
 
 function progressRow(node: NodeStatus, elapsedMs: number): Cell[] {
@@ -143,8 +167,14 @@ export function dim(texts: readonly string[]): Cell[] {
   return texts.map((text) => ({ text, tone: 'dim' }));
 }
 
-/** One line for a node whose state has changed, for logs; undefined when there is nothing to tell. */
+/** What to tell of a node whose state has changed, for logs: a line, and a hint below it; undefined for nothing. */
 export function nodeEvent(node: NodeStatus): string | undefined {
+  const words = eventWords(node);
+  if (words === undefined || node.phase === 'completed') return words;
+  return node.problem === undefined || node.hint === undefined ? words : `${words}\n  ${indented(node.hint)}`;
+}
+
+function eventWords(node: NodeStatus): string | undefined {
   switch (node.phase) {
     case 'waiting': {
       const words = waitWords(node);
@@ -155,10 +185,12 @@ export function nodeEvent(node: NodeStatus): string | undefined {
     }
     case 'capturing':
       return `${node.node}: capturing${node.problem === undefined ? '' : ` (${node.problem})`}`;
-    case 'completed':
+    case 'completed': {
+      const early = node.endedBy === undefined ? '' : `; ended early: ${node.endedBy}`;
       return node.result === undefined
-        ? `${node.node}: done`
-        : `${node.node}: saved ${plural(node.result.packets, 'packet')}, ${count(lostOf(node))} lost, ${size(node.result.tarball?.bytes ?? 0)}`;
+        ? `${node.node}: done${early}`
+        : `${node.node}: saved ${plural(node.result.packets, 'packet')}, ${count(lostOf(node))} lost, ${size(node.result.tarball?.bytes ?? 0)}${early}`;
+    }
     case 'failed':
       return `${node.node}: failed: ${node.problem ?? 'no reason told'}`;
     default:
@@ -169,11 +201,34 @@ export function nodeEvent(node: NodeStatus): string | undefined {
 /** Hints of nodes that failed, each once. */
 export function failureLines(capture: CaptureSummary): string[] {
   const failed = capture.nodes.filter((node) => node.phase === 'failed');
-  const hints = new Set(failed.flatMap((node) => (node.hint === undefined ? [] : [node.hint])));
+  const hints = new Set(failed.flatMap((node) => node.hint?.split('\n') ?? []));
   return [
     ...failed.map((node) => `  ${node.node}: ${node.problem ?? 'no reason told'}`),
-    ...[...hints].map((h) => `  ${h}`),
+    ...[...hints].map((line) => `  ${line}`),
   ];
+}
+
+function indented(text: string): string {
+  return text.replaceAll('\n', '\n  ');
+}
+
+/** What holds up nodes that are not done: one that does not answer, a pod that cannot be scheduled. */
+export function openLines({ nodes }: Pick<CaptureSummary, 'nodes'>): string[] {
+  const held = nodes.filter(({ phase, problem }) => /waiting|capturing/.test(phase) && problem !== undefined);
+  return held.flatMap((node) => nodeEvent(node) ?? []).map((line) => `  ${indented(line)}`);
+}
+
+/** Nodes whose clocks are off: the times of their packets are, and nothing else. */
+export function clockLines({ nodes }: Pick<CaptureSummary, 'nodes'>): string[] {
+  return nodes.flatMap(({ node, clockOffsetMs }) => {
+    if (clockOffsetMs === undefined) return [];
+    const side = clockOffsetMs > 0 ? 'ahead of' : 'behind';
+    const seconds = Math.round(Math.abs(clockOffsetMs) / 1000);
+    const off = seconds < 120 ? `${seconds} s` : `${count(Math.round(seconds / 60))} min`;
+    return [
+      `the clock of node ${node} is about ${off} ${side} the control plane's: so are the times of its packets; all else is right. See there: timedatectl`,
+    ];
+  });
 }
 
 /** What to type next where tarballs lie on their nodes because a destination did not take them; undefined elsewhere. */
@@ -184,6 +239,11 @@ export function uploadStep({ name, namespace, nodes }: CaptureSummary): string |
   if (!kept) return undefined;
   const rest = `${name} -n ${namespace}`;
   return `kubectl retina capture upload ${rest}\n  or: kubectl retina capture download ${rest}`;
+}
+
+/** An object that was removed, as kubectl names it: `job.batch/web-node1`. */
+export function objectName({ kind, name }: Pick<Removed, 'kind' | 'name'>): string {
+  return `${{ jobs: 'job.batch', pods: 'pod', secrets: 'secret' }[kind]}/${name}`;
 }
 
 /** How far a capture is: `1/2`. */

@@ -188,7 +188,7 @@ export const runRows: readonly OptionRow[] = [
   {
     group: GROUPS.run,
     flags: '--ttl <duration>',
-    description: 'remove the Jobs so long after they have ended',
-    default: 'they stay',
+    description: 'let the cluster remove the Jobs so long after they have ended; 0 for never',
+    default: '7d',
   },
 ];

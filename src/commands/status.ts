@@ -1,6 +1,6 @@
 import { readHeldUp, withHeldUp } from '../capture/held-up.ts';
 import { readCapture } from '../capture/observe.ts';
-import { type CaptureSummary, isFinal, type NodeStatus, stopReasonWords } from '../capture/status.ts';
+import { type CaptureSummary, type NodeStatus, stopReasonWords } from '../capture/status.ts';
 import { waitForCapture } from '../capture/wait.ts';
 import type { WorkloadResult } from '../capture/workload-spec.ts';
 import type { Cell, Deps } from '../deps.ts';
@@ -16,12 +16,13 @@ import { type Format, parseFormat, renderDocument } from './output-format.ts';
 import { showProgress } from './progress.ts';
 import {
   age,
+  clockLines,
   count,
   failureLines,
   locations,
   lostCell,
   lostOf,
-  nodeEvent,
+  openLines,
   plural,
   size,
   totals,
@@ -40,7 +41,7 @@ export async function status(deps: Deps, name: string | undefined, flags: Status
   const seen = await readCapture(cluster, wanted);
   const now = withHeldUp(seen, (await readHeldUp(cluster, seen, deps.signal)) ?? new Map());
   const capture = flags.watch === true ? await watch(deps, cluster, now, format) : now;
-  if (format === undefined) await show(deps, capture);
+  if (format === undefined) await show(deps.ui, capture, cluster.now());
   else if (flags.watch !== true) deps.ui.print(await renderStatus(format, capture));
   return capture.state === 'Failed' ? 1 : 0;
 }
@@ -53,7 +54,8 @@ async function watch(
   format: Format | undefined,
 ): Promise<CaptureSummary> {
   const { ui, signal } = deps;
-  const progress = format === undefined ? await showProgress(deps, capture.createdAt) : undefined;
+  const progress =
+    format === undefined ? await showProgress({ ui, now: () => cluster.now() }, capture.createdAt) : undefined;
   let last = '';
   // Documents are printed one after the other, though making one takes time.
   let printed = Promise.resolve();
@@ -82,8 +84,8 @@ async function renderStatus(format: Format, capture: CaptureSummary): Promise<st
   return await renderDocument(format.kind === 'yaml' ? 'yaml' : 'json', document);
 }
 
-async function show({ ui, now }: Deps, capture: CaptureSummary): Promise<void> {
-  ui.print(headline(capture, now()));
+async function show(ui: Deps['ui'], capture: CaptureSummary, now: Date): Promise<void> {
+  ui.print(headline(capture, now));
   for (const line of filterLines(capture.nodes, ui.verbose)) ui.print(line);
   ui.print('');
   await ui.printTable(
@@ -92,15 +94,9 @@ async function show({ ui, now }: Deps, capture: CaptureSummary): Promise<void> {
   );
   const problems = [...failureLines(capture), ...openLines(capture)];
   if (problems.length > 0) ui.print(`\n${problems.join('\n')}`);
-  for (const line of [...lateLines(capture), ...lossLines(capture)]) ui.warn(line);
+  for (const line of [...lateLines(capture), ...lossLines(capture), ...clockLines(capture)]) ui.warn(line);
   const next = nextStep(capture);
   if (next !== undefined) ui.note(`Next: ${next}`);
-}
-
-/** What holds up nodes that are not done: one that does not answer, a pod that cannot be scheduled. */
-function openLines({ nodes }: CaptureSummary): string[] {
-  const held = nodes.filter((node) => !isFinal(node) && node.problem !== undefined);
-  return held.flatMap((node) => nodeEvent(node) ?? []).map((line) => `  ${line}`);
 }
 
 /** A cell of what the result tells; a dash while there is none. */
@@ -111,7 +107,7 @@ function told(cell: (result: WorkloadResult) => Cell): (node: NodeStatus) => Cel
 const COLUMNS: readonly Column<NodeStatus>[] = [
   { head: 'NODE', cell: (node) => node.node },
   { head: 'STATE', cell: stateCell },
-  { head: 'ENDED BY', cell: told((result) => stopReasonWords(result.stopReason)), yields: 3 },
+  { head: 'ENDED BY', cell: endCell, yields: 3 },
   { head: 'PACKETS', cell: told((result) => count(result.packets)), yields: 5 },
   { head: 'LOST', cell: (node) => (node.result === undefined ? '–' : lostCell(lostOf(node))), yields: 4 },
   { head: 'SIZE', cell: told(({ tarball }) => (tarball === null ? '–' : size(tarball.bytes))), yields: 2 },
@@ -122,6 +118,10 @@ const COLUMNS: readonly Column<NodeStatus>[] = [
   },
   { head: 'DELIVERED TO', cell: deliveryCell, yields: 1 },
 ];
+
+function endCell({ result, endedBy }: NodeStatus): Cell {
+  return endedBy ?? (result === undefined ? '–' : stopReasonWords(result.stopReason));
+}
 
 function stateCell(node: NodeStatus): Cell {
   const { phase } = node;

@@ -1,3 +1,4 @@
+import { isFinal, type NodeStatus } from '../capture/status.ts';
 import { stopCapture } from '../capture/stop.ts';
 import type { Deps } from '../deps.ts';
 import { InterruptedError } from '../errors.ts';
@@ -5,9 +6,10 @@ import type { ConnectionOptions } from '../kube/cluster.ts';
 import { Problems, parseDuration, throwProblems } from './flags.ts';
 import { captureName } from './name-argument.ts';
 import { showProgress } from './progress.ts';
-import { count, failureLines, location, plural, size, totals } from './render.ts';
+import { count, failureLines, location, openLines, plural, size, totals } from './render.ts';
 
-const DEFAULT_TIMEOUT = 60_000;
+/** Milliseconds. */
+export const DEFAULT_TIMEOUT = 60_000;
 
 /** `capture stop`: ends a capture on all nodes and keeps its files. Exit code 1 when a node has nothing saved. */
 export async function stop(
@@ -32,7 +34,8 @@ export async function stop(
     const { packets, lost, bytes } = totals(capture.nodes);
     const facts = `${saved.length} of ${plural(capture.nodes.length, 'tarball')} saved: ${count(packets)} packets, ${count(lost)} lost, ${size(bytes)}`;
     const ended = before.length === capture.nodes.length;
-    const never = capture.nodes.every((node) => node.mayStart || node.result?.stopReason === 'not-begun');
+    const held = capture.nodes.filter((node) => !isFinal(node));
+    const never = capture.nodes.every((node) => held.includes(node) || hasNotBegun(node));
     const head = ended
       ? `capture ${wanted} had already ended`
       : never
@@ -42,17 +45,27 @@ export async function stop(
     if (saved.length > 0) {
       await ui.printTable(saved.map((node) => [node.node, location(node), size(node.result?.tarball?.bytes ?? 0)]));
     }
-    for (const line of failureLines(capture)) ui.note(line);
+    for (const line of [...failureLines(capture), ...openLines(capture)]) ui.note(line);
+    if (held.length > 0) ui.note('What has not begun was told: it ends as soon as it begins.');
     const next = saved.length > 0 ? 'download' : 'delete';
     ui.note(`Next: kubectl retina capture ${next} ${wanted} -n ${capture.namespace}`);
     return good ? 0 : 1;
   } catch (error) {
-    if (!signal.aborted) throw error;
-    throw new InterruptedError(
-      `no longer waiting for capture ${wanted} to end`,
-      `The nodes that were told to stop do so: kubectl retina capture status ${wanted} -n ${cluster.namespace}`,
-    );
+    throw signal.aborted ? stillStopping(wanted, cluster.namespace) : error;
   } finally {
     progress.end();
   }
+}
+
+/** Whether a node will never have captured anything. */
+function hasNotBegun({ mayStart, result }: NodeStatus): boolean {
+  return mayStart || result?.stopReason === 'not-begun';
+}
+
+/** What is told of a stop that is no longer waited for. */
+export function stillStopping(name: string, namespace: string): InterruptedError {
+  return new InterruptedError(
+    `no longer waiting for capture ${name} to end`,
+    `The nodes that were told to stop do so: kubectl retina capture status ${name} -n ${namespace}`,
+  );
 }

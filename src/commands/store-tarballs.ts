@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import { captureNameProblem, resultName } from '../capture/names.ts';
 import { isTarballName } from '../capture/node-files.ts';
+import { plainText } from '../capture/plain-text.ts';
 import { decodeResult, type WorkloadResult } from '../capture/workload-spec.ts';
 import type { Store } from '../upload/store.ts';
 
@@ -51,7 +52,7 @@ export async function readResult(store: Store, name: string, signal: AbortSignal
     if (bytes > MAX_RESULT) return undefined;
   }
   try {
-    const result = decodeResult(Buffer.concat(pieces).toString('utf8'));
+    const result = plainText(decodeResult(Buffer.concat(pieces).toString('utf8')));
     const sound = captureNameProblem(result.capture) === undefined && !Number.isNaN(Date.parse(result.startedAt));
     return sound ? result : undefined;
   } catch {

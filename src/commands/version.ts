@@ -1,4 +1,5 @@
 import manifest from '../../package.json' with { type: 'json' };
+import { oneLine } from '../capture/plain-text.ts';
 import type { Deps } from '../deps.ts';
 import { ClusterError } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
@@ -30,7 +31,7 @@ export async function version(
 
 async function serverVersion(cluster: Cluster): Promise<string> {
   const found: unknown = await cluster.serverVersion();
-  if (typeof found === 'string' && found !== '') return found;
+  if (typeof found === 'string' && found !== '') return oneLine(found);
   throw new ClusterError(`${cluster.server} tells no version: is it an API server?`, {
     hint: 'Is the server of the context (or --server URL) right? Try: kubectl cluster-info',
   });

@@ -74,6 +74,8 @@ export type DeleteOptions = {
   /** Deletes only this very object, not a later one of the same name. */
   uid?: string | undefined;
   gracePeriodSeconds?: number | undefined;
+  /** The server says whether it would, and does not. */
+  dryRun?: boolean | undefined;
 };
 
 export type ContainerTarget = { namespace: string; pod: string; container: string };
@@ -81,6 +83,19 @@ export type ExecTarget = ContainerTarget & { command: readonly string[] };
 
 /** An object that owns another. */
 export type Owner = { apiVersion: string; kind: string; name: string; uid: string };
+
+/** One verb on one resource, as the API server's authorizers see it. */
+export type Access = {
+  verb: string;
+  /** Empty for the core group. */
+  group: string;
+  resource: string;
+  subresource?: string;
+  /** Undefined for all namespaces, and for kinds that have none. */
+  namespace?: string | undefined;
+  /** The one object that is meant; undefined for any. */
+  name?: string | undefined;
+};
 
 /** The result of a command in a container; the exit code is null when the stream ended without telling one. */
 export type ExecOutcome = { exitCode: number | null; stderr: string };
@@ -94,12 +109,18 @@ export type Cluster = {
   readonly namespace: string;
   /** URL of the API server. */
   readonly server: string;
+  /** The time by the server's clock, as its last answer told it: that of this machine may be off. */
+  now(): Date;
+  /** The same where seconds count, also of clocks that hardly differ: behind by a second at most; ours before any answer. */
+  serverTime(): Date;
   serverVersion(): Promise<string>;
-  /** The API server's clock, which tells whole seconds; undefined where something on the way leaves it out. */
-  serverTime(): Promise<Date | undefined>;
   list<K extends keyof Kinds>(kind: K, selection: Selection): Promise<Kinds[K][]>;
   /** One object; undefined when it is not there. No namespace for kinds that have none. */
   get<K extends keyof Kinds>(kind: K, namespace: string | undefined, name: string): Promise<Kinds[K] | undefined>;
+  /** Whether the user who asks has a right (SelfSubjectAccessReview). */
+  mayUser(access: Access): Promise<boolean>;
+  /** Who the API server takes the user for. */
+  userName(): Promise<string>;
   createJob(job: Job): Promise<Job>;
   /** Has the server check an object as if it were created, and says what it would be and what the server warns of. */
   dryRun<K extends 'jobs' | 'pods' | 'secrets'>(
@@ -122,8 +143,12 @@ export type Cluster = {
     signal: AbortSignal,
     changed: (items: readonly Kinds[K][]) => void,
   ): Promise<void>;
-  /** The last lines that a container wrote, of the last seconds. */
-  log(target: ContainerTarget, limits: { lines: number; seconds: number }, signal: AbortSignal): Promise<string>;
+  /** The last lines that a container wrote, of the last seconds; at most so many bytes of them. */
+  log(
+    target: ContainerTarget,
+    limits: { lines: number; seconds: number; bytes: number },
+    signal: AbortSignal,
+  ): Promise<string>;
   /** Runs a command in a running container; its stdout goes to `stdout`, with back-pressure. */
   exec(target: ExecTarget, stdout: Writable, signal: AbortSignal): Promise<ExecOutcome>;
   /** The same cluster, for cleaning up: its requests go on when the command was interrupted. */

@@ -16,6 +16,8 @@ export type Connection = {
   readonly namespace: string | undefined;
   /** The form in which client-node's WebSocket takes it. */
   readonly config: KubeConfig;
+  /** Whether a request that was begun at a time (of `performance.now`) and not accepted may be with other credentials. */
+  readonly renew: (begunAt: number) => boolean;
 };
 
 /**
@@ -44,7 +46,7 @@ class ConnectionConfig extends KubeConfig {
 
   /** client-node keeps a connection's agent for the name of a user: other credentials need a configuration of their own. */
   async #config(): Promise<KubeConfig> {
-    const user = await this.#credentials();
+    const user = await this.#credentials.current();
     if (this.#current?.users[0] === user) return this.#current;
     const { clusters, contexts, currentContext } = this;
     this.#current = new KubeConfig();
@@ -63,7 +65,8 @@ export function loadConfig(typed: ConnectionOptions, env: NodeJS.ProcessEnv): Co
   const context = pickContext(parts, options);
   const cluster = pickCluster(parts, options, context, env);
   const user = pickUser(parts, options, context);
-  const config = new ConnectionConfig(impersonationHeaders(user), createCredentials(user, cluster, env));
+  const credentials = createCredentials(user, cluster, env);
+  const config = new ConnectionConfig(impersonationHeaders(user), credentials);
   const name = context?.name ?? 'command-line';
   config.loadFromOptions({
     clusters: [cluster],
@@ -71,7 +74,7 @@ export function loadConfig(typed: ConnectionOptions, env: NodeJS.ProcessEnv): Co
     contexts: [{ name, cluster: cluster.name, user: user.name }],
     currentContext: name,
   });
-  return { cluster, namespace: context?.namespace, config };
+  return { cluster, namespace: context?.namespace, config, renew: credentials.renew };
 }
 
 /** The names in the configuration that the flags choose. */

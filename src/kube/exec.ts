@@ -1,12 +1,15 @@
 import { Writable } from 'node:stream';
-import type { Cluster, KubeConfig, V1Status } from '@kubernetes/client-node';
+import type { KubeConfig, V1Status } from '@kubernetes/client-node';
 import { ClusterError } from '../errors.ts';
 import type { ExecOutcome, ExecTarget } from './cluster.ts';
-import { toConnectionError } from './kube-error.ts';
+import type { Connection } from './config.ts';
+import { toClusterError, toConnectionError } from './kube-error.ts';
 
 const MAX_STDERR = 16_384;
 /** Milliseconds between pings; a connection that answered nothing since the last one is dead. */
 const PULSE = 15_000;
+/** Milliseconds in which a connection must be open. */
+const OPEN_LIMIT = 30_000;
 
 /** What is used of a `ws` socket: isomorphic-ws declares the browser's type, which cannot pause. */
 type Socket = {
@@ -25,7 +28,7 @@ type Told = { stderr: string; status: V1Status | undefined };
  * connection that breaks, or no longer answers, ends like a command that told no exit code.
  */
 export async function execInPod(
-  config: KubeConfig,
+  connection: Connection,
   target: ExecTarget,
   stdout: Writable,
   signal: AbortSignal,
@@ -33,16 +36,27 @@ export async function execInPod(
   signal.throwIfAborted();
   const told: Told = { stderr: '', status: undefined };
   const relay = relayTo(stdout);
-  const opening = open(config, target, relay.stream, told);
-  const connection = await unlessAborted(opening, signal).catch((error: unknown) => {
-    signal.throwIfAborted();
-    throw openError(error, config.getCurrentCluster());
-  });
-  relay.use(connection);
-  await closed(connection, () => relay.full(), signal);
+  const socket = await opened(connection, () => open(connection.config, target, relay.stream, told), signal);
+  relay.use(socket);
+  await closed(socket, () => relay.full(), signal);
   signal.throwIfAborted();
   await relay.finish();
   return { exitCode: exitCode(told.status), stderr: told.stderr };
+}
+
+/** The socket of a connection; where its credentials are no longer accepted, tried once more with new ones. */
+async function opened(connection: Connection, open: () => Promise<Socket>, signal: AbortSignal): Promise<Socket> {
+  for (let renewed = false; ; renewed = true) {
+    const begunAt = performance.now();
+    try {
+      return await unlessAborted(open(), AbortSignal.any([signal, AbortSignal.timeout(OPEN_LIMIT)]));
+    } catch (error) {
+      signal.throwIfAborted();
+      const failure = openError(error, connection);
+      const refused = failure instanceof ClusterError && failure.status === 401;
+      if (renewed || !refused || !connection.renew(begunAt)) throw failure;
+    }
+  }
 }
 
 async function open(config: KubeConfig, target: ExecTarget, stdout: Writable, told: Told): Promise<Socket> {
@@ -161,18 +175,19 @@ function exitCode(status: V1Status | undefined): number | null {
   return told === undefined ? null : Number(told);
 }
 
-function openError(error: unknown, cluster: Cluster | null): unknown {
+function openError(error: unknown, { cluster }: Connection): unknown {
   const event = error as { error?: unknown; message?: unknown };
   const cause = event.error ?? error;
   const answer = /Unexpected server response: (\d+)/.exec(String(event.message ?? ''))?.[1];
   if (answer === '403') {
     return new ClusterError('you may not run commands in pods (create and get pods/exec)', { status: 403, cause });
   }
+  if (answer === '401') return toClusterError(401, '', { token: true });
   if (answer !== undefined) {
     return new ClusterError(`the API server answered ${answer} to a command in a pod`, {
       status: Number(answer),
       cause,
     });
   }
-  return toConnectionError(cause, cluster?.server ?? '', cluster?.proxyUrl);
+  return toConnectionError(cause, cluster.server, cluster.proxyUrl);
 }

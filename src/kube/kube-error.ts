@@ -1,9 +1,12 @@
 import { X509Certificate } from 'node:crypto';
-import type { V1Status } from '@kubernetes/client-node';
 import { ClusterError, messageOf } from '../errors.ts';
 
+/** Names as Kubernetes has them: what is made of them may be pasted into a shell. */
 const FORBIDDEN =
-  /User "(?<user>[^"]*)" cannot (?<verb>[\w:-]+) resource "(?<resource>[^"]+)" in API group "(?<group>[^"]*)"(?: in the namespace "(?<namespace>[^"]+)")?/;
+  /User "(?<user>[^"]*)" cannot (?<verb>[\w:-]+) resource "(?<resource>[\w./-]+)" in API group "(?<group>[\w.-]*)"(?: in the namespace "(?<namespace>[\w.-]+)")?/;
+/** Characters that are shown of a refusal, and of an answer that is no refusal of an API server. */
+const MAX_MESSAGE = 4000;
+const MAX_BODY = 500;
 
 const CONNECTION: Record<string, (host: string) => string> = {
   ECONNREFUSED: (host) => `the API server ${host} refused the connection`,
@@ -109,14 +112,20 @@ function otherConnection(host: string, code: string, error: Error): string {
   return `the connection to the API server ${host} failed: ${words}`;
 }
 
-/** Who asked: what the API server was shown, for the words about a refusal. */
-export type Identity = { certificate?: Buffer | undefined; token?: boolean | undefined };
+/** Who asked: what the API server was shown, for the words about a refusal; and in how many seconds to ask again. */
+export type Identity = {
+  certificate?: Buffer | undefined;
+  token?: boolean | undefined;
+  retryAfter?: number | undefined;
+};
 
 /** The answer of the API server to a request that it did not grant. */
 export function toClusterError(status: number, body: string, identity: Identity = {}): ClusterError {
   const parsed = parseStatus(body);
-  const message = (parsed?.message ?? (body.trim().slice(0, 500) || `status ${status}`)).replace(/\s*\n\s*/g, ' ');
-  const base = { status, reason: parsed?.reason };
+  const told = parsed?.message?.trim() || body.trim().slice(0, MAX_BODY) || `status ${status}`;
+  const whole = told.replace(/[\r\n]+[ \t]*/g, ' ');
+  const message = whole.length > MAX_MESSAGE ? `${whole.slice(0, MAX_MESSAGE)}…` : whole;
+  const base = { status, reason: parsed?.reason, retryAfter: identity.retryAfter };
   if (status === 401) return notAuthenticated(base, identity);
   const denied = status === 403 ? FORBIDDEN.exec(message)?.groups : undefined;
   // Newer API servers name the right that is missing by what was to be done: `impersonate-on:user-info:list` pods.
@@ -139,6 +148,7 @@ export function toClusterError(status: number, body: string, identity: Identity 
   if (lost !== undefined) {
     return new ClusterError(`there is no namespace ${lost}`, { ...base, hint: 'There are: kubectl get namespaces' });
   }
+  if (status === 429) return tooManyRequests(base, parsed === undefined ? undefined : message);
   if (parsed !== undefined) return new ClusterError(message, base);
   return new ClusterError(`the API server answered ${status}: ${message}`, {
     ...base,
@@ -146,7 +156,20 @@ export function toClusterError(status: number, body: string, identity: Identity 
   });
 }
 
-function notAuthenticated(base: { status: number; reason: string | undefined }, identity: Identity): ClusterError {
+/** An eviction's or a quota's 429 has words of its own; those of a server with too much to do help nobody. */
+function tooManyRequests(base: Answered, message: string | undefined): ClusterError {
+  const { reason, retryAfter } = base;
+  const asks = retryAfter === undefined ? '' : `, and asks to be left alone for ${Math.ceil(retryAfter)} s`;
+  const what = reason === undefined || reason === 'TooManyRequests' ? '' : `: ${message}`;
+  return new ClusterError(`the API server has too many requests to answer (429)${asks}${what}`, {
+    ...base,
+    hint: 'Try again later, or ask whoever runs the cluster what keeps its API server busy.',
+  });
+}
+
+type Answered = { status: number; reason: string | undefined; retryAfter: number | undefined };
+
+function notAuthenticated(base: Answered, identity: Identity): ClusterError {
   const { certificate, token } = identity;
   const until = certificate === undefined ? undefined : new X509Certificate(certificate).validToDate;
   if (until !== undefined && until < new Date()) {
@@ -165,10 +188,12 @@ function notAuthenticated(base: { status: number; reason: string | undefined }, 
   });
 }
 
-function parseStatus(body: string): V1Status | undefined {
+/** Of a refusal, what is text: whatever stands between may have made up the rest. */
+function parseStatus(body: string): { message: string | undefined; reason: string | undefined } | undefined {
   try {
-    const value = JSON.parse(body) as V1Status;
-    return value.kind === 'Status' ? value : undefined;
+    const { kind, message, reason } = JSON.parse(body) as Record<string, unknown>;
+    const text = (value: unknown) => (typeof value === 'string' ? value : undefined);
+    return kind === 'Status' ? { message: text(message), reason: text(reason) } : undefined;
   } catch {
     return undefined;
   }

@@ -15,8 +15,8 @@ export function explainAzure(error: unknown, access: BlobAccess): string {
   const reason = redact(message.split('\n')[0] ?? '', secretsOf(access));
   // The answer to a look has no words.
   if (statusCode !== undefined)
-    return [code ?? `HTTP ${statusCode}`, reason].filter(Boolean).join(': ') + refusal(access, statusCode);
-  return `${errnoOf(error) ?? code ?? 'no connection'}: ${reason}`;
+    return [code || `HTTP ${statusCode}`, reason].filter(Boolean).join(': ') + refusal(access, statusCode);
+  return [errnoOf(error) || code || 'no connection', reason].filter(Boolean).join(': ');
 }
 
 function secretsOf(access: BlobAccess): string[] {

@@ -58,6 +58,7 @@ async function readRange(store: Store, wanted: Wanted, range: Range, signal: Abo
         const fitting = chunk.subarray(0, bytes.length - done);
         bytes.set(fitting, done);
         done += fitting.length;
+        return fitting.length === chunk.length;
       },
     });
     if (done === bytes.length) return bytes;
@@ -71,7 +72,8 @@ function endsAt(store: Store, wanted: Wanted, byte: number): CaptureError {
   return new CaptureError(`${store.place}/${wanted.name} ends at byte ${byte} of ${wanted.bytes}`);
 }
 
-type Taking = { signal: AbortSignal; take: (chunk: Uint8Array) => void };
+/** `take` tells whether that was no more than was asked for: a store could go on for ever. */
+type Taking = { signal: AbortSignal; take: (chunk: Uint8Array) => boolean };
 
 /** Reads what one stream gives; the answer is why it broke off. Requests that are refused, or given up, reject. */
 async function readOnce(store: Store, wanted: Wanted, range: Range, { signal, take }: Taking): Promise<unknown> {
@@ -90,7 +92,7 @@ async function readOnce(store: Store, wanted: Wanted, range: Range, { signal, ta
   try {
     for await (const chunk of reading.bytes) {
       watch.refresh();
-      take(chunk);
+      if (!take(chunk)) break;
     }
     return undefined;
   } catch (error) {

@@ -1,5 +1,7 @@
+import { Agent } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import type { S3Client, S3ClientConfig, S3ServiceException } from '@aws-sdk/client-s3';
+import { oneLine } from '../capture/plain-text.ts';
 import { redact } from './credentials.ts';
 import { errnoOf } from './explain.ts';
 import { FIRST_TRIES, LateError, MAX_TRIES, type Tries } from './tries.ts';
@@ -20,6 +22,8 @@ export type S3Connection = { client: S3Client; explain: (error: unknown) => stri
 /** Milliseconds without a byte in either direction: without it, a store that never answers is waited for for ever. */
 const IDLE_LIMIT = 60_000;
 const CONNECT_LIMIT = 5_000;
+/** As many connections as the SDK's own agent opens. */
+const MAX_SOCKETS = 50;
 /** What TLS says of a certificate whose authority is not known. */
 const UNTRUSTED = new Set([
   ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
@@ -43,7 +47,7 @@ export async function connectS3(
     requestHandler: {
       connectionTimeout: CONNECT_LIMIT,
       socketTimeout: IDLE_LIMIT,
-      ...(address.ca === null ? {} : { httpsAgent: { ca: [...rootCertificates, address.ca] } }),
+      ...(address.ca === null ? {} : { httpsAgent: trustingAgent(address.ca) }),
     },
     requestChecksumCalculation: address.checksums === 'when_required' ? 'WHEN_REQUIRED' : 'WHEN_SUPPORTED',
     // Names below an address or a test server's host do not resolve.
@@ -54,6 +58,14 @@ export async function connectS3(
   const explain = (error: unknown): string => explainS3(error, credentials);
   if (tries !== undefined) tellTries(client, tries, explain);
   return { client, explain };
+}
+
+/**
+ * An agent that knows further authorities. An agent, not its options: for a body of 2 MB and more, which waits for
+ * `100 Continue`, the SDK makes an agent of its own without them, unless it was handed one.
+ */
+function trustingAgent(ca: string): Agent {
+  return new Agent({ keepAlive: true, maxSockets: MAX_SOCKETS, ca: [...rootCertificates, ca] });
 }
 
 type RetryStrategy = Extract<S3ClientConfig['retryStrategy'], { refreshRetryTokenForRetry: unknown }>;
@@ -109,14 +121,14 @@ function explainS3(error: unknown, credentials: S3Credentials | undefined): stri
   const tries = attempts > 1 ? ` (${attempts} tries)` : '';
   if (status !== undefined) {
     // An answer without a body has no words: the SDK makes up "UnknownError".
-    const code = /^Unknown(Error)?$/.test(name) ? `HTTP ${status}` : name;
+    const code = /^(Unknown(Error)?)?$/.test(name) ? `HTTP ${status}` : name;
     const words = message === name || /^Unknown/.test(message) ? `HTTP ${status}` : message;
     const said = code === words ? code : `${code}: ${words.replace(/\.$/, '')}`;
-    return redact(`${said}${tries}`, secrets);
+    return oneLine(redact(`${said}${tries}`, secrets));
   }
   // Several addresses were tried: each has its own reason.
   const reasons = error instanceof AggregateError ? error.errors.map(String).join('; ') : message;
-  const code = errnoOf(error) ?? name;
+  const code = errnoOf(error) || name || 'no reason told';
   const hint = UNTRUSTED.has(code) ? '; give the certificate of its authority by --s3-ca-file' : '';
-  return redact(`${reasons.includes(code) ? '' : `${code}: `}${reasons}${tries}${hint}`, secrets);
+  return oneLine(redact(`${reasons.includes(code) ? '' : `${code}: `}${reasons}${tries}${hint}`, secrets));
 }

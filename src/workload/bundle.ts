@@ -20,9 +20,14 @@ export type BundleEntry = { name: string } & (
  */
 export async function* streamBundle(entries: readonly BundleEntry[], now: Date): AsyncGenerator<Buffer> {
   const tar = packTar(entries, now);
-  const { value } = await tar.next();
-  yield storedMember(value ?? Buffer.alloc(0));
-  yield* streamMembers(tar);
+  try {
+    const { value } = await tar.next();
+    yield storedMember(value ?? Buffer.alloc(0));
+    yield* streamMembers(tar);
+  } finally {
+    // Whoever gives up after the first member would leave a file open.
+    await tar.return(undefined);
+  }
 }
 
 /** The entries of a bundle, and when the capture ended. */
@@ -68,7 +73,7 @@ export function streamGrowing(
  * Pieces of a tar as gzip members. Members of a gzip file may follow one another, so several are compressed at once; every
  * gzip reader takes the result for one file.
  */
-async function* streamMembers(tar: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+async function* streamMembers(tar: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
   const make = memberMaker();
   // Used again and again, as what the maker writes into.
   const pieces: Buffer[] = [];
@@ -81,9 +86,14 @@ async function* streamMembers(tar: AsyncIterable<Buffer>): AsyncGenerator<Buffer
     concurrency: COMPRESSED_AT_ONCE,
     backpressure: COMPRESSED_AT_ONCE + 1,
   });
-  for await (const { bytes, release } of members) {
-    yield bytes;
-    release();
+  try {
+    for await (const { bytes, release } of members) {
+      yield bytes;
+      release();
+    }
+  } finally {
+    // The mapping leaves its source as it is when nobody asks for more.
+    await tar.return(undefined);
   }
 }
 

@@ -5,7 +5,7 @@ export function isIdle(status: string): boolean {
 
 /** Whether `pktmon filter list` shows none. In words that are not known, there may be some. */
 export function hasNoFilters(list: string): boolean {
-  return /^\s*None\s*$/im.test(list);
+  return /^[ \t]*None[ \t]*$/im.test(list);
 }
 
 /** The filters that `pktmon filter list` shows, in its own words. */
@@ -38,5 +38,5 @@ export function firstLine(output: string): string {
 }
 
 function logFileIn(status: string): string | undefined {
-  return /^\s*Log file:\s*(\S.*?)\s*$/im.exec(status)?.[1];
+  return /^[ \t]*Log file:[ \t]*(\S.*)$/im.exec(status)?.[1]?.trim();
 }

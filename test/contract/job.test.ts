@@ -3,12 +3,13 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
 import { buildDownloadJob } from '../../src/capture/download-job.ts';
-import { buildJob } from '../../src/capture/job.ts';
+import { buildJob, NO_MESH } from '../../src/capture/job.ts';
 import { captureStem, tarballName } from '../../src/capture/names.ts';
 import { planCapture } from '../../src/capture/plan.ts';
 import type { JobSettings, NodePath } from '../../src/capture/request.ts';
-import { decodeSpec } from '../../src/capture/workload-spec.ts';
-import { request, START, snapshot, spec } from '../unit/support/builders.ts';
+import { buildUploadJob } from '../../src/capture/upload-job.ts';
+import { decodeSpec, WORKLOAD_VERSION, type WorkloadSpec } from '../../src/capture/workload-spec.ts';
+import { request, result, START, snapshot, spec } from '../unit/support/builders.ts';
 
 const GOLDEN = join(import.meta.dirname, '../golden');
 const RUN = { id: 'run01', startedAt: START };
@@ -45,15 +46,30 @@ suite('the Job of a capture', () => {
     assert.deepEqual(both?.limits, { cpu: '1', memory: '1Gi' });
   });
 
-  test('who the pod is, what it may pull and displace, and when its Job is removed: only when asked for', () => {
-    const asked = build({ imagePullSecrets: ['pull'], serviceAccount: 'sa', priorityClass: 'high', ttlSeconds: 60 });
+  test('who the pod is, what it may pull and displace: only when asked for', () => {
+    const asked = build({ imagePullSecrets: ['pull'], serviceAccount: 'sa', priorityClass: 'high' });
     const podSpec = asked.spec?.template?.spec;
     assert.deepEqual(podSpec?.imagePullSecrets, [{ name: 'pull' }]);
     assert.deepEqual([podSpec?.serviceAccountName, podSpec?.priorityClassName], ['sa', 'high']);
     assert.equal(podSpec?.automountServiceAccountToken, false);
-    assert.equal(asked.spec?.ttlSecondsAfterFinished, 60);
     for (const key of ['imagePullSecrets', 'serviceAccountName', 'priorityClassName']) assert.ok(!(key in (pod ?? {})));
-    assert.ok(!('ttlSecondsAfterFinished' in (job.spec ?? {})));
+  });
+
+  test('it goes a week after its end, or when asked for; 0 is never', () => {
+    const ttl = (settings: Partial<JobSettings>) => build(settings).spec?.ttlSecondsAfterFinished;
+    assert.deepEqual([ttl({}), ttl({ ttlSeconds: 60 }), ttl({ ttlSeconds: null })], [604_800, 60, undefined]);
+  });
+
+  test('it ends by itself, an hour after it should have; without a duration it has no such limit', () => {
+    const deadline = (extra: Partial<WorkloadSpec>) =>
+      buildJob(spec(extra), request().job, RUN).spec?.activeDeadlineSeconds;
+    assert.equal(deadline({}), 60 + 600 + 3600);
+    assert.equal(deadline({ durationMs: null }), undefined);
+    assert.equal(deadline({ start: { kind: 'word', withinMs: 120_000 } }), 120 + 60 + 600 + 3600);
+    const at = (ms: number) => ({ kind: 'at' as const, at: new Date(RUN.startedAt.getTime() + ms).toISOString() });
+    assert.equal(deadline({ start: at(86_400_000) }), 86_400 + 60 + 600 + 3600);
+    assert.equal(deadline({ start: at(-1000) }), 60 + 600 + 3600);
+    assert.equal(deadline({ start: at(1000), durationMs: null }), undefined);
   });
 
   test('the image and its policy are those of the request', () => {
@@ -67,7 +83,7 @@ suite('what others rely on', () => {
   test('labels, on the Job and on its pod', () => {
     const labels = { 'retina.sh/app': 'capture', 'capture-name': 'web' };
     assert.deepEqual(job.metadata?.labels, labels);
-    assert.deepEqual(template?.metadata?.labels, labels);
+    assert.deepEqual(template?.metadata?.labels, { ...labels, ...NO_MESH.labels });
   });
 
   test('the container is called capture', () => {
@@ -182,6 +198,20 @@ suite('least privilege', () => {
     assert.equal(pod?.enableServiceLinks, false);
     assert.deepEqual([pod?.hostNetwork, pod?.hostPID, pod?.hostIPC], [true, undefined, undefined]);
     assert.deepEqual([container?.env, container?.envFrom, container?.command], [undefined, undefined, undefined]);
+  });
+
+  test('no sidecar of a service mesh: in none of the pods', () => {
+    const order = { capture: 'web', namespace: 'shop', node: 'node1', hostPath: '/x' as NodePath, id: 'x' };
+    const image = { image: 'a/b:c', imagePullPolicy: 'Always', imagePullSecrets: [] };
+    const reads = { result: result(), place: { path: '/x', directory: '/captures' }, destinations: [] };
+    const uploaded = { ...reads, version: WORKLOAD_VERSION, timeoutMs: 1, removeCopy: false } as const;
+    const upload = { spec: uploaded, namespace: 'shop', image, serviceAccount: undefined, id: 'x' };
+    for (const made of [job, windows, buildDownloadJob({ ...order, image }), buildUploadJob(upload)]) {
+      const { labels, annotations } = made.spec?.template?.metadata ?? {};
+      assert.equal(labels?.['sidecar.istio.io/inject'], 'false');
+      assert.equal(annotations?.['sidecar.istio.io/inject'], 'false');
+      assert.equal(annotations?.['linkerd.io/inject'], 'disabled');
+    }
   });
 
   test('volumes: its orders, read-only, and the one directory on the node', () => {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
-import { buildJob } from '../../src/capture/job.ts';
+import { buildJob, NO_MESH } from '../../src/capture/job.ts';
 import { captureSelector, captureStem, isTarballOf, tarballName } from '../../src/capture/names.ts';
 import { nodeOfJob } from '../../src/capture/node-of-job.ts';
 import type { NodePath } from '../../src/capture/request.ts';
@@ -49,7 +49,8 @@ function ended(exitCode: number): Pod {
 /** Of a cluster, only what reads captures: a list of other objects cannot have the types of each kind. */
 function clusterOf(pods: readonly Pod[]): Cluster {
   const lists: Record<string, unknown[]> = { jobs: [theirs], pods: [...pods], events: [] };
-  return { namespace: 'shop', list: async (kind: string) => lists[kind] ?? [] } as unknown as Cluster;
+  const list = async (kind: string) => lists[kind] ?? [];
+  return { namespace: 'shop', now: () => START, list } as unknown as Cluster;
 }
 
 suite('captures of the reference CLI, read by ours', () => {
@@ -72,7 +73,11 @@ suite('captures of the reference CLI, read by ours', () => {
   });
 
   test('its tarball is found where it is', async () => {
-    const sources = await findSources(clusterOf([ended(0)]), 'ref', { hostPath: '/x' as NodePath, nodes: undefined });
+    const sources = await findSources(clusterOf([ended(0)]), 'ref', {
+      hostPath: '/x' as NodePath,
+      nodes: undefined,
+      partial: false,
+    });
     assert.deepEqual([sources.missing, sources.known], [[], true]);
     const [source] = sources.found;
     assert.equal(source?.node, 'node1');
@@ -98,9 +103,12 @@ suite('captures of the reference CLI, read by ours', () => {
 suite('our captures, read by the reference CLI', () => {
   // cli/cmd/capture/{table_util,delete,download}.go list by LabelPrefix+"/app" and "capture-name" (pkg/label/k8s.go).
   test('labels of the Job and of its pods: the same keys, and the same application', () => {
-    const keys = (job: Job) =>
-      [job.metadata?.labels, job.spec?.template?.metadata?.labels].map((l) => Object.keys(l ?? {}).sort());
-    assert.deepEqual(keys(ours), keys(theirs));
+    const keys = (made: Job) =>
+      [made.metadata?.labels, made.spec?.template?.metadata?.labels].map((l) => Object.keys(l ?? {}).sort());
+    const [job, pod = []] = keys(ours);
+    // That of a mesh is ours alone.
+    const shared = pod.filter((key) => !Object.hasOwn(NO_MESH.labels, key));
+    assert.deepEqual([job, shared], keys(theirs));
     assert.equal(ours.metadata?.labels?.['retina.sh/app'], theirs.metadata?.labels?.['retina.sh/app']);
   });
 

@@ -9,10 +9,12 @@ const root = resolve(import.meta.dirname, '../..');
 
 const ROWS = {
   'capture create': options.createRows,
+  'capture check': options.checkRows,
   'capture list': options.listRows,
   'capture status': options.statusRows,
   'capture stop': options.stopRows,
   'capture delete': options.deleteRows,
+  'capture prune': options.pruneRows,
   'capture download': options.downloadRows,
   'capture upload': options.uploadRows,
   'capture local': options.localRows,

@@ -69,6 +69,10 @@ const rows: readonly (readonly [string, readonly string[], number?])[] = [
   ['capture create --pod-', ['--pod-selectors', '--pod-names']],
   ['capture --nam', ['--namespace']],
   ['capture create --dry-run s', ['server']],
+  ['capture prune --dry-run ', ['client', 'server', 'none']],
+  ['capture prune --ol', ['--older-than']],
+  ['capture check --print-r', ['--print-rbac']],
+  ['capture check -o ', ['json', 'yaml']],
   ['capture create --image-pull-policy=', ['Always', 'IfNotPresent', 'Never']],
   ['capture list -o js', ['json', 'jsonpath=']],
   ['capture create --wait=', ['true', 'false']],
@@ -89,6 +93,7 @@ const rows: readonly (readonly [string, readonly string[], number?])[] = [
   [`capture create -n ${NS} pod/web-1 pod/`, ['pod/web-2']],
   [`capture create -n ${NS} pod w`, ['web-1', 'web-2']],
   ['capture create node/', ['node/node1', 'node/node2']],
+  ['capture check node/', ['node/node1', 'node/node2']],
 ];
 
 describe('completion from the live cluster', () => {

@@ -94,7 +94,8 @@ describe('proxies', () => {
     await retinaOk(['capture', 'download', name, '-o', output, ...args], { env });
     await retinaOk(['capture', 'delete', name, '--kubeconfig', config], { env });
     proxy.close();
-    assert.ok(created >= 1 && created <= 8, `create --wait: ${created} connections`);
+    // The rights are asked for all at once.
+    assert.ok(created >= 1 && created <= 12, `create --wait: ${created} connections`);
     assert.deepEqual([...new Set(proxy.asked)], ['10.240.0.1:6443']);
     assert.equal(Buffer.from(proxy.authorization[0]?.replace('Basic ', '') ?? '', 'base64').toString(), 'me:p@ss');
   });

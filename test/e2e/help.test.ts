@@ -70,7 +70,8 @@ describe('the help of every command', () => {
   test('a group, and the program, alone', async () => {
     assert.match((await retinaOk([])).stdout, /^Usage: kubectl retina COMMAND \[flags\]$[\s\S]*^ {2}capture /m);
     const { stdout } = await retinaOk(['capture']);
-    for (const name of ['create', 'list', 'status', 'stop', 'download', 'upload', 'delete', 'local']) {
+    const names = ['create', 'check', 'list', 'status', 'stop', 'download', 'upload', 'delete', 'prune', 'local'];
+    for (const name of names) {
       assert.match(stdout, new RegExp(`^  ${name} `, 'm'));
     }
   });

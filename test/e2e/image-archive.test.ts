@@ -25,8 +25,9 @@ describe('make image-archive', () => {
   let archive: string;
   let registry: Awaited<ReturnType<typeof startRegistry>>;
   let clean: () => Promise<void>;
+  let digest = '';
   const imported = `registry.example/retina-capture:v${version}`;
-  const names = ['by-login', 'no-login', 'by-hand'];
+  const names = ['by-login', 'no-login', 'by-hand', 'digest-alone', 'digest-and-tag', 'digest-of-none'];
 
   before(async () => {
     await makeArchive(work);
@@ -61,7 +62,7 @@ describe('make image-archive', () => {
   });
 
   test('a private registry imports it, and the kubelet pulls it with --image-pull-secret alone', async () => {
-    await registry.push(archive, `retina-capture:v${version}`);
+    digest = await registry.push(archive, `retina-capture:v${version}`);
     const image = ['--image', `${registry.host}/retina-capture:v${version}`];
     const refused = await capture('no-login', 'node1', ...image);
     assert.equal(refused.code, 1, refused.stderr);
@@ -83,6 +84,25 @@ describe('make image-archive', () => {
     const pull = ['--image-pull-policy', 'Always', '--image-pull-secret', 'regcred'];
     const fetched = await retina(['capture', 'download', 'by-login', '-n', NS, '-o', work, ...image, ...pull]);
     assert.equal(fetched.code, 0, fetched.stderr);
+  });
+
+  test('an image by its digest, with a tag or without: that one runs, whatever the tag is, and no other', async () => {
+    assert.match(digest, /^sha256:[0-9a-f]{64}$/);
+    const name = `${registry.host}/retina-capture`;
+    const pull = ['--image-pull-secret', 'regcred', '--image-pull-policy', 'Always'];
+    for (const [as, image] of [
+      ['digest-alone', `${name}@${digest}`],
+      ['digest-and-tag', `${name}:moved@${digest}`],
+    ] as const) {
+      const ran = await capture(as, 'node1', '--image', image, ...pull);
+      assert.equal(ran.code, 0, ran.stderr);
+      const pod = ['get', 'pods', '-n', NS, '-l', `capture-name=${as}`, '-o'];
+      assert.equal(await kubectl(...pod, 'jsonpath={.items[0].spec.containers[0].image}'), image);
+    }
+    const none = `${name}:v${version}@sha256:${'0'.repeat(64)}`;
+    const refused = await capture('digest-of-none', 'node1', '--image', none, ...pull);
+    assert.equal(refused.code, 1, refused.stderr);
+    assert.match(refused.stderr, /the image can't be pulled/);
   });
 
   test('ctr puts it into a node without any registry', async () => {

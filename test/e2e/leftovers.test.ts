@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { retina, retinaOk, start } from './support/cli.ts';
 import { apply, kubectl, NODES, namespace, objects, onNode, until } from './support/cluster.ts';
+import { allow, allowNodes, CAPTURER, untilMay } from './support/grants.ts';
 import { packetCount, pcaps, unpack } from './support/judge.ts';
 import { DIR, filesOf, forget, leavings, tarballsOf } from './support/leavings.ts';
 import { startTraffic } from './support/traffic.ts';
@@ -115,6 +116,15 @@ function quota(ns: string, hard: Record<string, string>): object {
   return { apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name: 'tight', namespace: ns }, spec: { hard } };
 }
 
+/** A user who may capture on nodes, and try no pod beforehand; call the returned function at the end. */
+async function capturer(ns: string, user: string): Promise<() => Promise<void>> {
+  await allow(ns, user, CAPTURER);
+  const end = await allowNodes(user);
+  await untilMay(user, ['list', 'nodes']);
+  await untilMay(user, ['create', 'jobs.batch', '-n', ns]);
+  return end;
+}
+
 describe('a capture that is refused', { concurrency: true }, () => {
   test('a Job by a quota: exit 1, the node and the reason, and nothing is left, on the nodes either', async () => {
     const ns = 'e2e-left-quota';
@@ -137,11 +147,15 @@ describe('a capture that is refused', { concurrency: true }, () => {
     await clean();
   });
 
-  test('its pods by Pod Security: --wait ends soon, with the words of the API server, as status and list do', async () => {
+  test('its pods by Pod Security, which only the API server knew: --wait ends soon, with its words, as status and list do', async () => {
     const ns = 'e2e-left-psa';
+    forget('forbidden');
     const clean = await namespace(ns);
     await kubectl('label', 'namespace', ns, 'pod-security.kubernetes.io/enforce=restricted');
-    const ran = await retina(['capture', 'create', '-n', ns, '--name', 'forbidden', '--duration', '5m', '--wait']);
+    const end = await capturer(ns, 'e2e-left-psa-user');
+    const flags = ['--name', 'forbidden', '--duration', '5m', '--wait', '--as', 'e2e-left-psa-user'];
+    const ran = await retina(['capture', 'create', '-n', ns, ...flags]);
+    await end();
     assert.equal(ran.code, 1);
     assert.ok(ran.seconds < 15, `took ${ran.seconds} s`);
     const status = await retina(['capture', 'status', 'forbidden', '-n', ns]);
@@ -157,10 +171,14 @@ describe('a capture that is refused', { concurrency: true }, () => {
     await clean();
   });
 
-  test('its pods by a quota: told as such', async () => {
+  test('its pods by a quota, which only the API server knew: told as such', async () => {
     const ns = 'e2e-left-pods';
+    forget('full');
     const clean = await hindered(ns, quota(ns, { pods: '0' }));
-    const ran = await retina(['capture', 'create', '-n', ns, '--name', 'full', '--duration', '5m', '--wait']);
+    const end = await capturer(ns, 'e2e-left-pods-user');
+    const flags = ['--name', 'full', '--duration', '5m', '--wait', '--as', 'e2e-left-pods-user'];
+    const ran = await retina(['capture', 'create', '-n', ns, ...flags]);
+    await end();
     assert.equal(ran.code, 1);
     assert.match(ran.stderr, /its pod was refused: .*exceeded quota: tight/);
     assert.match(ran.stderr, /Raise the quota/);

@@ -182,6 +182,7 @@ describe('download --all', () => {
       const files = (name: string): number => readdirSync(join(output, name)).length;
       assert.deepEqual([readdirSync(output).sort(), files('both'), files('one')], [['both', 'one'], 2, 1]);
       await retinaOk(['capture', 'create', '-n', NS, '--name', 'runs', '--duration', '0', '--node-names', 'node1']);
+      await until('it captures', async () => (await retina(status('runs'))).stdout.includes(' capturing '));
       const partly = await retina(all);
       assert.equal(partly.code, 1);
       assert.match(partly.stderr, /✖ runs: 0 tarballs .*\n {2}node node1 still captures: .*\n✖ 2 of 3 captures/);

@@ -106,12 +106,23 @@ describe('identities of Azure', () => {
 
   test('download and list: by the identity of whoever asks', async () => {
     const asked = authority.asked.length;
-    const workload = await run(['download', 'azure-own', '-n', NS, '-o', join(directory, 'own')], authority.env(file));
+    const store = ['--blob-url', `${blob.account}/caps`];
+    // Its pods alone name this host, which is none of Azure's own.
+    const strange = await run(['download', 'azure-own', '-n', NS, '-o', join(directory, 'own')], authority.env(file));
+    assert.equal(strange.code, 1);
+    assert.match(
+      strange.stderr,
+      /should be in https:\S+caps, where your identity is shown only if you type that place/,
+    );
+    assert.match(strange.stderr, /capture download azure-own --blob-url https:\S+caps\n/);
+    assert.match(strange.stderr, /capture download azure-own --blob-url 'https:\S+caps\?<SAS>'/);
+    assert.equal(authority.asked.length, asked);
+    const typed = ['download', 'azure-own', '-o', join(directory, 'own'), ...store];
+    const workload = await run(typed, authority.env(file));
     assert.equal(workload.code, 0, workload.stderr);
     assert.ok(authority.asked.length > asked);
     await assertSame('own', 'azure-own');
     const alone = { ...authority.machine, KUBECONFIG: '/nonexistent' };
-    const store = ['--blob-url', `${blob.account}/caps`];
     const machine = await run(['download', 'azure-own', '-o', join(directory, 'machine'), ...store], alone);
     assert.equal(machine.code, 0, machine.stderr);
     await assertSame('machine', 'azure-own');
@@ -146,9 +157,9 @@ describe('identities of Azure', () => {
     assert.match(ran.stderr, /no identity was found, and the URL has no SAS: EnvironmentCredential is unavailable; /);
     assert.match(ran.stderr, /kept on node1: \/var\/lib\/retina\/rescued\/azure-nobody-node1/);
     assert.ok(ran.seconds < 40, `${ran.seconds} s`);
-    const none = await run(['download', 'azure-own', '-n', NS, '-o', join(directory, 'none')]);
+    const store = ['--blob-url', `${blob.account}/caps`];
+    const none = await run(['download', 'azure-own', '-o', join(directory, 'none'), ...store]);
     assert.equal(none.code, 1);
     assert.match(none.stderr, /no identity was found.*Azure CLI could not be found/);
-    assert.match(none.stderr, /capture download azure-own --blob-url 'https:\S+caps\?<SAS>'/);
   });
 });

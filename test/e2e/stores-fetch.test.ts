@@ -176,7 +176,7 @@ describe('what is in stores comes back', () => {
     assert.match(gone.stderr, /in s3:\/\/evidence\/retina\/captures, and Secret both-\w+, .* is not there any more/);
     assert.match(
       gone.stderr,
-      /download both --s3-bucket evidence .*--s3-endpoint http:\S+ --s3-path 'retina\/captures'/,
+      /download both --s3-bucket evidence .*--s3-endpoint http:\S+ --s3-path retina\/captures /,
     );
   });
 

@@ -9,13 +9,44 @@ import { kubectl, namespace, onNode, until } from './support/cluster.ts';
 import { packetsIn, sha256 } from './support/judge.ts';
 import { type Line, openLine } from './support/line.ts';
 import { killWorkload } from './support/planted.ts';
-import { S3_KEYS, s3Server } from './support/stores.ts';
+import { blobServer, HOST, S3_KEYS, s3Server } from './support/stores.ts';
 
 const NS = 'e2e-fetch-killed';
 const PLACE = '/var/lib/retina';
 const s3 = s3Server(17185);
+const blob = blobServer(17187);
 const LINE = 17186;
-const KEYS = { AWS_ACCESS_KEY_ID: S3_KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: S3_KEYS.secretAccessKey };
+
+/** A store behind a line: the flags that name it, and what it holds. */
+type Behind = {
+  kind: string;
+  port: number;
+  location: RegExp;
+  env: Record<string, string>;
+  flags: () => Promise<string[]>;
+  /** For whoever fetches. */
+  reading: () => Promise<string[]>;
+  names: () => Promise<string[]>;
+  read: (name: string) => Promise<Buffer>;
+};
+
+const stores: readonly Behind[] = [
+  {
+    ...{ kind: 's3', port: 17185, location: /s3:/ },
+    env: { AWS_ACCESS_KEY_ID: S3_KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: S3_KEYS.secretAccessKey },
+    flags: async () => ['--s3-bucket', 'evidence', '--s3-path', '', '--s3-endpoint', `http://${HOST}:${LINE}`],
+    reading: async () => [],
+    names: () => s3.names('evidence'),
+    read: (name) => s3.read('evidence', name),
+  },
+  {
+    ...{ kind: 'blob', port: 17187, location: /http:/, env: {} },
+    flags: async () => ['--blob-upload', (await blob.sas('caps')).replace('17187', String(LINE))],
+    reading: async () => ['--blob-url', (await blob.sas('caps', { permissions: 'rl' })).replace('17187', String(LINE))],
+    names: () => blob.names('caps'),
+    read: (name) => blob.read('caps', name),
+  },
+];
 
 describe('a pod that is ended while it uploads', () => {
   const output = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
@@ -23,69 +54,76 @@ describe('a pod that is ended while it uploads', () => {
   let line: Line;
   before(async () => {
     clean = await namespace(NS);
-    await s3.start();
-    await s3.makeBucket('evidence');
+    await Promise.all([s3.start(), blob.start()]);
+    await Promise.all([s3.makeBucket('evidence'), blob.makeContainer('caps')]);
   });
   after(async () => {
     await retina(['capture', 'delete', '--all', '-n', NS]);
     await clean();
-    await s3.end();
+    await Promise.all([s3.end(), blob.end()]);
     rmSync(output, { recursive: true });
   });
 
   /** A capture on node1 that has begun to upload, at 15 kB a second. */
-  async function uploading(name: string): Promise<void> {
-    line = await openLine(LINE, 17185, { upRate: 15_000 });
-    const to = ['--s3-bucket', 'evidence', '--s3-endpoint', `http://10.240.0.1:${LINE}`];
-    const flags = ['--node-names', 'node1', '--duration', '1s', ...to];
-    await retinaOk(['capture', 'create', '-n', NS, '--name', name, ...flags], { env: KEYS });
+  async function uploading(name: string, store: Behind): Promise<void> {
+    line = await openLine(LINE, store.port, { upRate: 15_000 });
+    const flags = ['--node-names', 'node1', '--duration', '1s', ...(await store.flags())];
+    await retinaOk(['capture', 'create', '-n', NS, '--name', name, ...flags], { env: store.env });
     await until('it uploads', () => line.sent() > 20_000, 60);
   }
 
-  const there = async (name: string): Promise<string[]> =>
-    (await s3.names('evidence')).filter((key) => key.includes(`/${name}-node1`));
+  const there = async (name: string, store: Behind): Promise<string[]> =>
+    (await store.names()).filter((file) => file.startsWith(`${name}-node1`));
 
-  test('SIGTERM (kubectl delete pod): it is delivered within the grace period, and can be downloaded', async () => {
-    await uploading('term');
-    assert.deepEqual(await there('term'), []);
-    await kubectl('delete', 'pod', '-n', NS, '-l', 'capture-name=term', '--timeout=60s');
-    line.close();
-    const [json = '', tarball = ''] = await there('term');
-    const told = JSON.parse((await s3.read('evidence', json)).toString());
-    const bytes = await s3.read('evidence', tarball);
-    assert.deepEqual([told.tarball.sha256, told.packets], [sha256(bytes), await packetsIn(bytes)]);
-    const gone = async (): Promise<boolean> =>
-      (await retina(['capture', 'status', 'term', '-n', NS])).stdout.includes('its pod is gone');
-    await until('the cluster says that the Job has failed', gone);
-    const status = await retina(['capture', 'status', 'term', '-n', NS]);
-    assert.match(status.stdout, /its pod is gone\n {2}What was not delivered .*: kubectl retina capture download term/);
-    assert.doesNotMatch(status.stdout, /s3:/);
-    line = await openLine(LINE, 17185, {});
-    const got = await retina(['capture', 'download', 'term', '-n', NS, '-o', output]);
-    line.close();
-    assert.equal(got.code, 0, got.stderr);
-    const [file = ''] = readdirSync(join(output, 'term'));
-    assert.equal(sha256(readFileSync(join(output, 'term', file))), sha256(bytes));
-  });
+  for (const store of stores) terminated(store);
+  for (const store of stores) killed(store);
 
-  test('SIGKILL: status tells, the packets stay on the node, and no half of an object is in the store', async () => {
-    await uploading('kill');
-    await killWorkload(NS, 'kill');
-    line.close();
-    await until('the Job has failed', async () => (await retina(['capture', 'status', 'kill', '-n', NS])).code === 1);
-    const status = await retina(['capture', 'status', 'kill', '-n', NS]);
-    assert.match(status.stdout, /exit code 137/);
-    assert.doesNotMatch(status.stdout, /s3:/);
-    const [, scratch = ''] = /What was not delivered is on node1, in (\S+)\./.exec(status.stdout) ?? [];
-    const files = readdirSync(onNode('node1', `${scratch}/bundle`));
-    const pcap = files.find((name) => name.endsWith('.pcap')) ?? '';
-    const { stdout } = await execa('tcpdump', ['-r', onNode('node1', `${scratch}/bundle/${pcap}`), '--count']);
-    assert.match(stdout, /^[1-9]\d* packets/);
-    assert.deepEqual(await there('kill'), []);
-    const got = await retina(['capture', 'download', 'kill', '-n', NS, '-o', output]);
-    assert.equal(got.code, 1);
-    assert.match(got.stderr, /node node1 has no tarball: .*exit code 137/);
-    assert.ok(scratch.startsWith(PLACE), status.stdout);
-    rmSync(onNode('node1', scratch), { recursive: true });
-  });
+  function terminated(store: Behind): void {
+    const name = `term-${store.kind}`;
+    test(`${store.kind}: SIGTERM (kubectl delete pod): it is delivered within the grace period, and can be downloaded`, async () => {
+      await uploading(name, store);
+      assert.deepEqual(await there(name, store), []);
+      await kubectl('delete', 'pod', '-n', NS, '-l', `capture-name=${name}`, '--timeout=60s');
+      line.close();
+      const [json = '', tarball = ''] = await there(name, store);
+      const told = JSON.parse((await store.read(json)).toString());
+      const bytes = await store.read(tarball);
+      assert.deepEqual([told.tarball.sha256, told.packets], [sha256(bytes), await packetsIn(bytes)]);
+      // The pod has told its result and gone; that all was delivered, its Job still says.
+      const complete = async (): Promise<boolean> => (await retina(['capture', 'status', name, '-n', NS])).code === 0;
+      await until('its Job is complete', complete);
+      const { stdout } = await retinaOk(['capture', 'list', name, '-n', NS]);
+      assert.match(stdout, new RegExp(`${name} +Completed +1/1`));
+      line = await openLine(LINE, store.port, {});
+      const got = await retina(['capture', 'download', name, '-n', NS, '-o', output, ...(await store.reading())]);
+      line.close();
+      assert.equal(got.code, 0, got.stderr);
+      const [file = ''] = readdirSync(join(output, name));
+      assert.equal(sha256(readFileSync(join(output, name, file))), sha256(bytes));
+    });
+  }
+
+  function killed(store: Behind): void {
+    const name = `kill-${store.kind}`;
+    test(`${store.kind}: SIGKILL: status tells, the packets stay on the node, and no half of an object is in the store`, async () => {
+      await uploading(name, store);
+      await killWorkload(NS, name);
+      line.close();
+      await until('the Job has failed', async () => (await retina(['capture', 'status', name, '-n', NS])).code === 1);
+      const status = await retina(['capture', 'status', name, '-n', NS]);
+      assert.match(status.stdout, /exit code 137/);
+      assert.doesNotMatch(status.stdout, store.location);
+      const [, scratch = ''] = /What was not delivered is on node1, in (\S+)\./.exec(status.stdout) ?? [];
+      const files = readdirSync(onNode('node1', `${scratch}/bundle`));
+      const pcap = files.find((name) => name.endsWith('.pcap')) ?? '';
+      const { stdout } = await execa('tcpdump', ['-r', onNode('node1', `${scratch}/bundle/${pcap}`), '--count']);
+      assert.match(stdout, /^[1-9]\d* packets/);
+      assert.deepEqual(await there(name, store), []);
+      const got = await retina(['capture', 'download', name, '-n', NS, '-o', output]);
+      assert.equal(got.code, 1);
+      assert.match(got.stderr, /node node1 has no tarball: .*exit code 137/);
+      assert.ok(scratch.startsWith(PLACE), status.stdout);
+      rmSync(onNode('node1', scratch), { recursive: true });
+    });
+  }
 });

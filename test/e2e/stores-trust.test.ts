@@ -4,11 +4,11 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { execa } from 'execa';
 import { type Ran, retina, retinaOk } from './support/cli.ts';
 import { filesOn, namespace, onNode } from './support/cluster.ts';
 import { goBetween } from './support/faults.ts';
-import { HOST, S3_KEYS, s3Server } from './support/stores.ts';
+import { certify, HOST, S3_KEYS, s3Server } from './support/stores.ts';
+import { startStream } from './support/traffic.ts';
 
 const NS = 'e2e-stores-trust';
 const RESCUED = '/var/lib/retina/rescued';
@@ -17,18 +17,18 @@ const KEYS = { AWS_ACCESS_KEY_ID: S3_KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: S3
 /** Whom a store trusts, and who trusts a store. */
 describe('certificates, checksums and identities of S3', () => {
   const directory = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
-  const tls = { certificate: join(directory, 'ca.crt'), key: join(directory, 'tls.key') };
+  let tls: Awaited<ReturnType<typeof certify>>;
   let clean: () => Promise<void>;
   let secure: ReturnType<typeof s3Server>;
   const plain = s3Server(17075);
   const between = goBetween(17085, plain.url);
 
   before(async () => {
-    const subject = ['-subj', '/CN=store of a test', '-addext', `subjectAltName=IP:${HOST}`];
-    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', tls.key];
-    await execa('openssl', ['req', '-x509', '-days', '2', '-out', tls.certificate, ...key, ...subject]);
+    tls = await certify(directory);
     secure = s3Server(17074, tls);
     clean = await namespace(NS);
+    // Tarballs of some megabytes: the SDK sends them in another way than small ones.
+    await startStream(NS, 'node1');
     await Promise.all([secure.start(), plain.start(), between.start()]);
     await Promise.all([secure.makeBucket('evidence'), plain.makeBucket('evidence')]);
   });

@@ -165,7 +165,10 @@ describe('targets', () => {
     assert.deepEqual(addressesIn(specs.get('node2')?.filter ?? ''), addressesOf('node2', ['web-']));
     const refused = await retina(['capture', 'create', 'svc/web', '-n', NS, ...user]);
     assert.equal(refused.code, 1);
-    assert.match(refused.stderr, /^error: you may not get services in namespace e2e-targets \(user e2e-aimer\)/m);
+    assert.match(
+      refused.stderr,
+      /^error: you may not get services web in namespace e2e-targets \(user e2e-aimer\)\n {2}nor list endpointslices/m,
+    );
     const unread = await retina(['capture', 'create', 'deploy/wbe', '-n', NS, ...user]);
     assert.match(unread.stderr, /there is no deployment wbe .*\n.*takes the right to list deployments/);
   });

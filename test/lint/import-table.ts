@@ -20,20 +20,26 @@ const data = ['npm:zod', 'npm:zod/**', 'npm:@icholy/duration', 'npm:damerau-leve
 /** Files of src/capture that read or change a cluster; all others there are pure. */
 const effects = [
   ...[
+    'access',
+    'admission',
     'apply',
+    'create-jobs',
     'delete',
     'download',
     'download-pod',
     'dry-run',
     'held-up',
+    'inquire',
     'observe',
     'part-file',
     'part-lock',
+    'prune',
     'read-lacks',
     'read-objects',
+    'remove',
     'start',
   ],
-  ...['snapshot', 'stop', 'storage', 'upload', 'wait'],
+  ...['preflight', 'snapshot', 'stop', 'storage', 'undo', 'upload', 'wait'],
 ].map((name) => `src/capture/${name}.ts`);
 
 /** The first row that names a file holds for it. A file that no row names may import nothing. */
@@ -74,7 +80,7 @@ export const importTable: readonly Row[] = [
     files: ['src/upload/**'],
     values: [
       'src/upload/**',
-      ...['names', 'places', 'sas'].map((name) => `src/capture/${name}.ts`),
+      ...['names', 'places', 'plain-text', 'sas'].map((name) => `src/capture/${name}.ts`),
       'src/errors.ts',
       ...cloud,
       ...node,
@@ -83,7 +89,7 @@ export const importTable: readonly Row[] = [
   },
   {
     files: ['src/kube/**'],
-    values: ['src/kube/**', 'src/errors.ts', 'npm:js-yaml', ...clientNode, ...data, ...node],
+    values: ['src/kube/**', 'src/errors.ts', 'npm:js-yaml', 'npm:p-retry', ...clientNode, ...data, ...node],
     types: [],
   },
   {

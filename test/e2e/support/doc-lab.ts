@@ -91,7 +91,8 @@ export async function openLab(lab: DocLab): Promise<() => Promise<string[]>> {
   return async () => {
     const { stdout } = await retina(['capture', 'list', '-n', ns, '-o', 'name']);
     await retina(['capture', 'delete', '--all', '-n', ns]);
-    await kubectl('delete', 'clusterrole,clusterrolebinding', `${ns}-nodes`, '--ignore-not-found');
+    const roles = [`${ns}-nodes`, `retina-capture:${ns}:anna`];
+    await kubectl('delete', 'clusterrole,clusterrolebinding', ...roles, '--ignore-not-found');
     await removeVolumes(ns);
     await clean();
     for (const path of DIRECTORIES)

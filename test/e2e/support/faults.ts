@@ -38,6 +38,9 @@ export function faultyLines(port = 18474) {
     /** Each connection takes so many KB a second. */
     slow: (name: string, rate: number) =>
       post(`/proxies/${name}/toxics`, { type: 'bandwidth', stream: 'upstream', attributes: { rate } }),
+    /** Each connection breaks after so many bytes of requests. */
+    cutAfter: (name: string, bytes: number) =>
+      post(`/proxies/${name}/toxics`, { type: 'limit_data', stream: 'upstream', attributes: { bytes } }),
     /** At full speed again. */
     hurry: (name: string) => post(`/proxies/${name}/toxics/bandwidth_upstream`, {}, 'DELETE'),
     /** All lines, of all faults. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { rmSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ran, start } from './cli.ts';
 import { filesOn, NODES, type NodeName, objects, onNode, until } from './cluster.ts';
@@ -22,6 +22,27 @@ export function forget(...captures: readonly string[]): void {
     const [node = '', name = ''] = file.split('/');
     rmSync(onNode(node as NodeName, `${DIR}/${name}`), { recursive: true });
   }
+}
+
+/** The files that a capture writes now on a node, with their paths from here. */
+function unfinished(capture: string, node: NodeName): string[] {
+  const [scratch] = filesOn(node, DIR).filter((name) => name.startsWith(`.retina-${capture}-${node}`));
+  if (scratch === undefined) return [];
+  const bundle = `${DIR}/${scratch}/bundle`;
+  return filesOn(node, bundle).map((name) => onNode(node, `${bundle}/${name}`));
+}
+
+/** Whether tcpdump has begun to write on a node: a pod that runs may not be so far. */
+export function writes(capture: string, node: NodeName): boolean {
+  return written(capture, node) > 0;
+}
+
+/** Bytes that a capture has written so far on a node. */
+export function written(capture: string, node: NodeName): number {
+  return unfinished(capture, node).reduce(
+    (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
+    0,
+  );
 }
 
 /** The tarballs of a capture on the nodes. */
@@ -76,16 +97,20 @@ export async function said(process: Started, text: string, seconds = 30): Promis
 /** How a program ended that was started. */
 export async function ended(process: Started): Promise<Ran> {
   const began = performance.now();
-  const { exitCode, signal, stdout, stderr } = await process;
-  // A signal that comes before the program listens to it ends it like any other: shells tell 130 for both.
-  const code = exitCode ?? (signal === 'SIGINT' ? 130 : -1);
+  const { exitCode, signal, timedOut, stdout, stderr } = await process;
+  // A signal that comes before the program listens to it ends it like any other: shells tell 130 for Ctrl-C.
+  const code = exitCode ?? (signal !== undefined && !timedOut ? 130 : -1);
   return { code, stdout, stderr, seconds: (performance.now() - began) / 1000 };
 }
 
-/** Runs a command and sends it SIGINT after some milliseconds. */
-export async function interrupt(args: readonly string[], milliseconds: number): Promise<Ran> {
+/** Runs a command and sends it a signal after some milliseconds. */
+export async function interrupt(
+  args: readonly string[],
+  milliseconds: number,
+  signal: NodeJS.Signals = 'SIGINT',
+): Promise<Ran> {
   const process = start(args);
   await sleep(milliseconds);
-  process.kill('SIGINT');
+  process.kill(signal);
   return ended(process);
 }

@@ -27,14 +27,16 @@ export async function startRegistry(node: NodeName, port: number) {
     host,
     /**
      * Imports an OCI archive, as a user does it beside the registry, with another author in its configuration: what a
-     * kubelet has pulled with a Secret it gives to no pod without, by any name, and other tests need the very image.
+     * kubelet has pulled with a Secret it gives to no pod without, by any name, and other tests need the very image. The answer is its digest.
      */
-    push: async (archive: string, name: string) => {
+    push: async (archive: string, name: string): Promise<string> => {
       const layout = join(data, 'layout');
       await withAuthor(archive, layout);
       const login = ['--dest-creds', `${LOGIN.user}:${LOGIN.password}`, '--dest-tls-verify=false'];
-      const copy = ['skopeo', 'copy', '--quiet', '--all', ...login, `oci:${layout}`, `docker://${host}/${name}`];
-      await execa('nsenter', onNode(...copy));
+      const digest = join(data, 'digest');
+      const copy = ['skopeo', 'copy', '--quiet', '--all', '--digestfile', digest, ...login];
+      await execa('nsenter', onNode(...copy, `oci:${layout}`, `docker://${host}/${name}`));
+      return readFileSync(digest, 'utf8').trim();
     },
     end: async () => {
       await new Promise((resolve) => child.once('exit', resolve).kill('SIGKILL'));

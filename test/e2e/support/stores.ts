@@ -15,6 +15,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { BlobServiceClient, ContainerSASPermissions, StorageSharedKeyCredential } from '@azure/storage-blob';
+import { execa } from 'execa';
 import { until } from './cluster.ts';
 
 /** The address of the clients' namespace: what listens there is reached by the nodes, and by nothing else. */
@@ -28,6 +29,18 @@ export type Server = { url: string; start(): Promise<void>; stop(): Promise<void
 export const S3_KEYS = { accessKeyId: 'AKIATESTROOT', secretAccessKey: 'test-root-secret/+=%42' };
 const ACCOUNT = 'devstoreaccount1';
 const ACCOUNT_KEY = Buffer.from('the key of an account that exists in tests alone').toString('base64');
+
+/** Ways into the stores of this test, by the location that the program prints; they reject what they do not hold. */
+const insides: ((location: URL) => Promise<Buffer>)[] = [];
+
+/** What lies at a location in a store of this test; undefined where none can be asked. */
+export async function fromStores(location: string): Promise<Buffer | undefined> {
+  for (const inside of insides) {
+    const bytes = await inside(new URL(location)).catch(() => undefined);
+    if (bytes !== undefined) return bytes;
+  }
+  return undefined;
+}
 
 function server(
   port: number,
@@ -64,6 +77,15 @@ function server(
       rmSync(data, { recursive: true, force: true });
     },
   };
+}
+
+/** Writes a certificate for the address of stores, of an authority that nobody knows, and its key into a directory. */
+export async function certify(directory: string): Promise<{ certificate: string; key: string }> {
+  const tls = { certificate: join(directory, 'ca.crt'), key: join(directory, 'tls.key') };
+  const subject = ['-subj', '/CN=store of a test', '-addext', `subjectAltName=IP:${HOST}`];
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', tls.key];
+  await execa('openssl', ['req', '-x509', '-days', '2', '-out', tls.certificate, ...key, ...subject]);
+  return tls;
 }
 
 /** versitygw: a real S3 server, which checks signatures and checksums. */
@@ -106,6 +128,13 @@ export function s3Server(port: number, tls?: { certificate: string; key: string 
     credentials: S3_KEYS,
     ...(tls === undefined ? {} : { requestHandler: { httpsAgent: { ca: readFileSync(tls.certificate) } } }),
   });
+  const read = async (Bucket: string, Key: string): Promise<Buffer> => {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
+    return Buffer.from((await Body?.transformToByteArray()) ?? []);
+  };
+  insides.push(({ protocol, host, pathname }) =>
+    protocol === 's3:' ? read(host, decodeURIComponent(pathname.slice(1))) : Promise.reject(new Error('not of S3')),
+  );
   return {
     ...running,
     makeBucket: (Bucket: string) => client.send(new CreateBucketCommand({ Bucket })),
@@ -128,10 +157,7 @@ export function s3Server(port: number, tls?: { certificate: string; key: string 
     },
     metadata: async (Bucket: string, Key: string) =>
       (await client.send(new HeadObjectCommand({ Bucket, Key }))).Metadata ?? {},
-    read: async (Bucket: string, Key: string) => {
-      const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
-      return Buffer.from((await Body?.transformToByteArray()) ?? []);
-    },
+    read,
   };
 }
 
@@ -155,6 +181,12 @@ export function blobServer(port: number, tls?: { certificate: string; key: strin
   // The SDK of Azure takes no certificates of its own.
   if (tls !== undefined) setDefaultCACertificates([...getCACertificates(), readFileSync(tls.certificate, 'utf8')]);
   const service = new BlobServiceClient(`${running.url}/${ACCOUNT}`, credential);
+  const read = (container: string, name: string): Promise<Buffer> =>
+    service.getContainerClient(container).getBlobClient(name).downloadToBuffer();
+  insides.push(({ pathname }) => {
+    const [, , container = '', ...name] = decodeURIComponent(pathname).split('/');
+    return read(container, name.join('/'));
+  });
   return {
     ...running,
     account: `${running.url}/${ACCOUNT}`,
@@ -183,7 +215,6 @@ export function blobServer(port: number, tls?: { certificate: string; key: strin
     },
     metadata: async (container: string, name: string) =>
       (await service.getContainerClient(container).getBlobClient(name).getProperties()).metadata ?? {},
-    read: (container: string, name: string) =>
-      service.getContainerClient(container).getBlobClient(name).downloadToBuffer(),
+    read,
   };
 }

@@ -22,13 +22,21 @@ const identityRows: readonly Row[] = [
   ['an expired client certificate', from('expired'), [RegExp(`certificate expired at ${EXPIRED}`), /Get a new one/]],
   ['a key that is not there', from('no-key'), [/cannot be read: there is no file \/no\/such.key/, /Mend the kubecon/]],
   ['a key of another certificate', from('other-key'), [/cannot be used: .*key values mismatch/, /do they fit/]],
-  ['a user who may only read', [...CREATE, ...VIEWER], [mayNot(`create jobs.batch in .*${NS}.*viewer`), /auth can-i/]],
+  [
+    'a user who may only read',
+    [...CREATE, ...VIEWER],
+    [mayNot(`create jobs.batch in .*${NS}.*viewer`), /--print-rbac/],
+  ],
   [
     'a user who may only read deletes',
     ['capture', 'delete', TAKEN, '-n', NS, ...VIEWER],
     [mayNot(`delete jobs.batch in .*${NS}.*viewer`)],
   ],
-  ['a user of another namespace', [...CREATE, ...CAPTURER], [mayNot(`list jobs.batch in .*${NS}`), /Is -n right/]],
+  [
+    'a user of another namespace',
+    [...CREATE, ...CAPTURER],
+    [mayNot(`create, list jobs.batch in .*${NS}`), /--print-rbac/],
+  ],
   ['a user of another namespace lists', [...LIST, ...CAPTURER], [mayNot(`list (jobs.batch|pods) in .*${NS}`)]],
   ['a list of all namespaces', ['capture', 'list', '-A', ...CAPTURER], [mayNot('list (jobs.batch|pods) cluster-wide')]],
   ['acting as another', [...LIST, '--as', 'nobody'], [mayNot(`list (jobs.batch|pods) in .*user nobody`)]],

@@ -135,7 +135,7 @@ const createRows: readonly Row[] = [
   ['a service account in upper case', ['--service-account', 'Bob'], /--service-account: "Bob" cannot be a name/],
   ['a priority class with a blank', ['--priority-class', 'a b'], /--priority-class: "a b" cannot be a name/],
   ['two pull secrets in one', ['--image-pull-secret', 'a,b'], /--image-pull-secret: "a,b" cannot be a name/],
-  ['a time to live of nothing', ['--ttl', '0'], /--ttl: "0" is too short: at least 1s/],
+  ['a time to live of nothing', ['--ttl', '1ms'], /--ttl: "1ms" is too short: at least 1s/],
   ['a time to live without a unit', ['--ttl', '90'], /--ttl: "90" has no unit/],
   ['a flag without its value', ['--name'], /--name: its value is missing/, /capture create --help/],
   ['a flag whose value is the next flag', ['--name', '--wait'], /--name: its value is missing: --wait is a flag/],

@@ -5,16 +5,9 @@ import { isFinal, type NodeStatus, stopReasonWords, summarize } from '../../../s
 import { decodeResult, encodeResult, encodeSpec, type WorkloadSpec } from '../../../src/capture/workload-spec.ts';
 import type { Job, KubeEvent, Pod } from '../../../src/kube/cluster.ts';
 import { jobOf, podOf, result, START, spec } from '../support/builders.ts';
+import { evicted, statusOf } from '../support/statuses.ts';
 
 const job = jobOf('node1');
-
-function statusOf(pod: Pod | undefined, extra: { job?: Job; events?: KubeEvent[] } = {}): NodeStatus {
-  const jobs = [extra.job ?? job];
-  const [capture] = summarize({ jobs, pods: pod === undefined ? [] : [pod], events: extra.events ?? [] }, START);
-  const [status] = capture?.nodes ?? [];
-  assert.ok(status !== undefined);
-  return status;
-}
 
 function ended(exitCode: number, message: string, reason = 'Error'): Pod {
   return podOf(job, { terminated: { exitCode, reason, message } });
@@ -34,6 +27,11 @@ const unwritable = result({
 const unready = { conditions: [{ type: 'Ready', status: 'False' }] };
 const unscheduled = { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', message: 'no node' }] };
 const running = { running: {} };
+const suspended = { suspend: true, template: {} };
+
+function deleted(pod: Pod): Pod {
+  return { ...pod, metadata: { ...pod.metadata, deletionTimestamp: '2026-11-21T10:15:30Z' } };
+}
 
 /** What was seen, the phase that it means, and words of the problem. */
 const rows: readonly (readonly [what: string, seen: NodeStatus, phase: NodeStatus['phase'], problem?: RegExp])[] = [
@@ -59,6 +57,45 @@ const rows: readonly (readonly [what: string, seen: NodeStatus, phase: NodeStatu
     'failed',
     /^cannot capture on interface any: syntax error$/,
   ],
+  [
+    'a pod that is evicted while it captures',
+    statusOf(podOf(job, running, evicted)),
+    'capturing',
+    /^evicted, as .* drain/,
+  ],
+  ['a pod that was evicted before it began', statusOf(podOf(job, undefined, evicted)), 'failed', /^evicted.*before it/],
+  [
+    'a pod that was evicted, and killed',
+    statusOf(podOf(job, { terminated: { exitCode: 137, reason: 'Error' } }, evicted)),
+    'failed',
+    /^evicted.*; killed \(SIGKILL\): Error \(exit code 137\)$/,
+  ],
+  [
+    'a pod that its kubelet evicted',
+    statusOf(podOf(job, undefined, { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource' })),
+    'failed',
+    /^evicted by the kubelet of its node: The node was low on resource$/,
+  ],
+  [
+    'a pod that is deleted while it captures',
+    statusOf(deleted(podOf(job, running))),
+    'capturing',
+    /^its pod was deleted; /,
+  ],
+  [
+    'a pod that is deleted before it began',
+    statusOf(deleted(podOf(job, undefined))),
+    'failed',
+    /was deleted before it/,
+  ],
+  ['a kill', statusOf(ended(137, '')), 'failed', /^killed \(SIGKILL\): Error \(exit code 137\)$/],
+  [
+    'a program that is not there',
+    statusOf(ended(128, 'exec: no such file', 'StartError')),
+    'failed',
+    /^can't start: .*no such/,
+  ],
+  ['a Job that is suspended', statusOf(undefined, { job: { ...job, spec: suspended } }), 'waiting', /suspended/],
   ['another tool’s success', statusOf(ended(0, '')), 'completed'],
   ['a death', statusOf(ended(137, 'a\nb\nc\nlast', 'OOMKilled')), 'failed', /OOMKilled \(exit code 137\): b c last/],
   ['an evicted pod', statusOf(podOf(job, undefined, { phase: 'Failed', message: 'evicted' })), 'failed', /evicted/],
@@ -148,6 +185,36 @@ suite('status of a node', () => {
     assert.deepEqual(waiting(word, true, START.toISOString()), ['capturing', true, START]);
   });
 
+  test('what waits for its instant, and is ended before, or not reached: told as what has not begun', () => {
+    const start = { kind: 'at' as const, at: new Date(START.getTime() + 1).toISOString() };
+    const seen = (status: Pod['status'], state: Parameters<typeof podOf>[1] = running) => {
+      const pod = podOf(job, state, status);
+      if (pod.metadata) pod.metadata.annotations = { 'retina.sh/workload': encodeSpec(spec({ start })) };
+      return statusOf(pod);
+    };
+    const told = ({ phase, problem }: NodeStatus) => [phase, problem];
+    const words = 'evicted, as kubectl drain does: Eviction API: evicting';
+    assert.deepEqual(told(seen(evicted as Pod['status'])), ['waiting', `${words}; before it began`]);
+    const silent = seen({ phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] });
+    assert.deepEqual(told(silent), ['waiting', 'node node1 does not answer']);
+    assert.match(silent.hint ?? '', /^It begins if the node/);
+    const message = encodeResult(result({ stopReason: 'not-begun', startAt: start.at, errors: ['ended'] }));
+    const over = seen(evicted as Pod['status'], { terminated: { exitCode: 1, message } });
+    assert.deepEqual([...told(over), over.endedBy], ['failed', 'ended', words]);
+  });
+
+  test('a container that runs and does not listen yet has not begun; who ends it is told', () => {
+    const seen = (status: Pod['status']) => {
+      const pod = podOf(job, running, status);
+      for (const container of pod.status?.containerStatuses ?? []) container.started = false;
+      const { phase, problem, hint } = statusOf(pod);
+      return [phase, problem, hint];
+    };
+    const unready = { phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] };
+    assert.deepEqual(seen(unready), ['waiting', 'starting', undefined]);
+    assert.match(String(seen(evicted as Pod['status'])), /^waiting,evicted, as kubectl drain does/);
+  });
+
   test('of several pods of a Job the newest counts', () => {
     const old = podOf(job, { terminated: { exitCode: 1, reason: 'Error' } });
     const later = podOf(job, running);
@@ -183,6 +250,12 @@ suite('captures', () => {
     assert.equal(state([job, second], [done]), 'Capturing');
     assert.equal(state([job], [done]), 'Completed');
     assert.equal(state([job, second], [done, dead]), 'Failed');
+  });
+
+  test('a pod that none of its Jobs owns tells nothing of it, whatever its labels', () => {
+    const forged = podOf(second, { terminated: { exitCode: 0, message: encodeResult(result()) } });
+    const [capture] = summarize({ jobs: [job], pods: [forged], events: [] }, START);
+    assert.deepEqual([capture?.state, capture?.nodes[0]?.result], ['Pending', undefined]);
   });
 
   test('several captures are sorted by namespace and name', () => {

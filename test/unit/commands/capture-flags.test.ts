@@ -97,6 +97,7 @@ suite('flags to a request', () => {
     [{ jobNumLimit: '0' }, { job: request().job }],
     [{ ttl: '1h' }, { job: { ...request().job, ttlSeconds: 3600 } }],
     [{ ttl: '1001ms' }, { job: { ...request().job, ttlSeconds: 2 } }],
+    [{ ttl: '0' }, { job: { ...request().job, ttlSeconds: null } }],
     [{ cpuLimit: '1', memoryLimit: '1Gi' }, { job: { ...request().job, cpuLimit: '1', memoryLimit: '1Gi' } }],
   ];
   for (const [flags, part] of rows) {

@@ -18,7 +18,8 @@ export function selector(text: string): LabelSelector {
 
 /** A node that is Ready and runs Linux. */
 export function node(name: string, extra: Partial<NodeFact> = {}): NodeFact {
-  return { name, os: 'linux', ready: true, labels: {}, ...extra };
+  const fine = { ready: true, cordoned: false, pressures: [], images: undefined };
+  return { name, os: 'linux', ...fine, labels: {}, ...extra };
 }
 
 /** A running pod with an address. */
@@ -104,7 +105,7 @@ export function spec(extra: Partial<WorkloadSpec> = {}): WorkloadSpec {
   };
 }
 
-type Condition = { type: string; message?: string };
+type Condition = { type: string; reason?: string; message?: string; lastTransitionTime?: string };
 
 /** A capture's Job as the API server shows it. */
 export function jobOf(

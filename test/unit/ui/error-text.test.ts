@@ -10,6 +10,7 @@ suite('an error', () => {
       assert.equal(renderError(error, verbose), 'error: no such pod\n  web\n  Try: kubectl get pods\n');
     }
     assert.equal(renderError(new UsageError('a\u001b[2Jb'), false), 'error: a\uFFFD[2Jb\n');
+    assert.equal(renderError(new UsageError('a\u202eb\u009bc\u2028d'), false), 'error: a\uFFFDb\uFFFDc\uFFFDd\n');
     assert.equal(renderError(new InterruptedError(), false), '\ninterrupted\n');
   });
 

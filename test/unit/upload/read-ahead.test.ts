@@ -57,6 +57,19 @@ suite('readAhead', () => {
     }
   });
 
+  test('stops a stream that goes on for ever: a store could send more than was asked for', async () => {
+    async function* endless({ from, to }: Range): AsyncGenerator<Uint8Array> {
+      yield whole.subarray(from, to);
+      for (;;) yield whole.subarray(0, 1000);
+    }
+    const { store } = storeOf(asIs);
+    const generous = async (_name: string, range = { from: 0, to: whole.length }) => ({
+      size: whole.length,
+      bytes: endless(range),
+    });
+    assert.ok((await read({ ...store, read: generous })).equals(whole));
+  });
+
   test('takes up a stream that ends too early, or breaks off, where it ended', async () => {
     const { store, asked } = storeOf((range, tries) => {
       if (tries > 2) return asIs(range, tries);

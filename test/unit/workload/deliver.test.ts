@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
@@ -51,6 +51,21 @@ suite('delivery', () => {
     );
     assert.deepEqual(await putResults('{}'), []);
     assert.equal(uploaders[0]?.calls.at(-1), 'result');
+  });
+
+  test('where every destination fails, at once or later, no file of the bundle stays open', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'retina-deliver-'));
+    const file = join(directory, 'big.pcap');
+    await writeFile(file, randomBytes(8 << 20));
+    for (const failAt of ['open', 'write'] as const) {
+      const { sent } = await deliver(streamBundle([{ name: 'big.pcap', file }], new Date(0)), [fake('a', failAt)]);
+      assert.equal(sent, null);
+      const open = await Promise.all(
+        (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => '')),
+      );
+      assert.ok(!open.includes(file), failAt);
+    }
+    await rm(directory, { recursive: true });
   });
 
   test('a source that fails is committed nowhere', async () => {

@@ -1,0 +1,23 @@
+import { existsSync, readFileSync } from 'node:fs';
+
+/** What the tests found when they took a command at its word; see test/e2e/support/audit.ts. */
+type Finding = {
+  saved: number;
+  false: readonly string[];
+  unseen: readonly string[];
+  ends: number;
+  left: readonly string[];
+};
+
+/** Adds up what the audit of every command's words found, and says it. Returns what is wrong with it. */
+export function auditProblems(file: string, say: (line: string) => void): string[] {
+  const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
+  const findings = lines.map((line) => JSON.parse(line) as Finding);
+  const total = (count: (finding: Finding) => number): number => findings.reduce((sum, one) => sum + count(one), 0);
+  const [saved, unseen] = [total((one) => one.saved), total((one) => one.unseen.length)];
+  const [wrong, left] = [total((one) => one.false.length), total((one) => one.left.length)];
+  say(`  tarballs called saved: ${saved}, looked at: ${saved - unseen}`);
+  say(`  commands that leave nothing: ${total((one) => one.ends)}`);
+  say(`  captures reported saved that were not: ${wrong}; objects left: ${left}`);
+  return wrong + left === 0 && saved > 0 ? [] : ['a command has said what is not so, or none was looked into'];
+}
