@@ -75,7 +75,7 @@ lint: deps ## formatting, rules, types and shell scripts
 format: deps-local ## formats the sources
 	@biome check --write --error-on-warnings .
 
-bench: cluster-up image-load stores ## measurements, each beside what a user would use instead
+bench: cluster-up image-load stores ## measurements, each beside what a user would use instead; bench/RESULTS.md
 	@test/cluster/exec node bench/startup.bench.ts
 	@node bench/workload.bench.ts
 	@node bench/delivery.bench.ts
@@ -83,6 +83,8 @@ bench: cluster-up image-load stores ## measurements, each beside what a user wou
 	@test/cluster/exec node bench/first-packet.bench.ts
 	@test/cluster/exec node bench/list.bench.ts
 	@test/cluster/exec node bench/preflight.bench.ts
+	@test/cluster/fake-nodes 1000
+	@test/cluster/exec node bench/create.bench.ts; status=$$?; test/cluster/fake-nodes 0; exit $$status
 
 pcap-filter: ## builds src/bpf/pcap-filter.json, libpcap's filter compiler, from Debian's source package
 	@scripts/pcap-filter/build

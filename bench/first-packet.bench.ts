@@ -4,7 +4,7 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
-import { median, say } from './support/measure.ts';
+import { report } from './support/results.ts';
 
 const ROUNDS = 5;
 const NODE = 'node1';
@@ -69,7 +69,9 @@ for (let round = 0; round < ROUNDS; round += 1) {
   times.ours.push(await ours());
   times.bare.push(await bare());
 }
-say(
-  `command to first packet: ${median(times.ours).toFixed(2)} s; a bare tcpdump in a Job: ${median(times.bare).toFixed(2)} s ` +
-    `(medians of ${ROUNDS})`,
-);
+report({ title: 'First packet', command: 'test/cluster/exec node bench/first-packet.bench.ts' }, [
+  {
+    ...{ what: 'command to first packet', unit: 's', ours: times.ours },
+    baseline: { name: 'a bare tcpdump in a Job', values: times.bare },
+  },
+]);

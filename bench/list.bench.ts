@@ -3,7 +3,8 @@
 import { join, resolve } from 'node:path';
 import { kubectl, namespace } from '../test/e2e/support/cluster.ts';
 import { plantCaptures } from '../test/e2e/support/many.ts';
-import { median, say, wallTime } from './support/measure.ts';
+import { wallTime } from './support/measure.ts';
+import { report } from './support/results.ts';
 
 const NS = 'bench-list';
 const CAPTURES = 1000;
@@ -26,8 +27,15 @@ try {
       if (round >= 0) times.get(name)?.push(time); // The first is a warm-up.
     }
   }
-  const told = [...times].map(([name, values]) => `${name}: ${median(values).toFixed(0)} ms`);
-  say(`${CAPTURES} captures: ${told.join('; ')} (medians of ${ROUNDS})`);
+  const rows = (['', ' -o json'] as const).map((format) => {
+    const name = `kubectl get jobs${format}`;
+    return {
+      ...{ what: `capture list${format} of ${CAPTURES} captures`, unit: 'ms', target: { times: 1.2 } },
+      ours: times.get(`capture list${format}`) ?? [],
+      baseline: { name, values: times.get(name) ?? [] },
+    };
+  });
+  report({ title: 'Listing', command: 'test/cluster/exec node bench/list.bench.ts' }, rows);
 } finally {
   await kubectl('delete', 'jobs', '--all', '-n', NS, '--wait=false');
   await clean();

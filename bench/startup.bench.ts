@@ -1,7 +1,8 @@
 // Start-up: the whole process, warm, interleaved with kubectl. A client-side dry run also reads nodes and Jobs from the
 // API server; what kubectl takes for one such request is told beside it.
 import { join, resolve } from 'node:path';
-import { median, say, wallTime } from './support/measure.ts';
+import { wallTime } from './support/measure.ts';
+import { report } from './support/results.ts';
 
 const ROUNDS = 20;
 const ours = join(resolve(import.meta.dirname, '..'), 'dist/kubectl-retina');
@@ -25,8 +26,8 @@ for (let round = -2; round < ROUNDS; round += 1) {
   base.push(first);
   times.forEach(({ taken }, index) => void taken.push(others[index] ?? 0));
 }
-say(`kubectl version --client: ${median(base).toFixed(0)} ms (medians of ${ROUNDS} rounds, ratios to it)`);
-for (const { name, taken } of times) {
-  const ratio = median(taken.map((each, index) => each / (base[index] ?? 1)));
-  say(`${name}: ${median(taken).toFixed(0)} ms; ratio ${ratio.toFixed(2)}`);
-}
+const baseline = { name: 'kubectl version --client', values: base };
+report(
+  { title: 'Start-up', command: 'test/cluster/exec node bench/startup.bench.ts' },
+  times.map(({ name, taken }) => ({ what: name, unit: 'ms', ours: taken, baseline })),
+);

@@ -23,5 +23,5 @@ const cluster = connect({ namespace }, env, { signal, traced: () => undefined, t
 const preflight = how === 'with' ? startPreflight(request, cluster, { wait: true, signal }) : undefined;
 const plan = planCapture(request, await readSnapshot(request, cluster), { id: name, startedAt: now() });
 await Promise.all([checkNodeFilters(plan.nodes, request), preflight?.finish(plan)]);
-await applyPlan(plan, cluster, signal);
+await applyPlan(plan, cluster, { togetherMs: null, signal });
 say(`${performance.now() - start}`);

@@ -4,7 +4,7 @@ import type { Admission } from './admission.ts';
 import { checkDestinations } from './destinations.ts';
 import { lackingRights } from './lacking-rights.ts';
 import type { NodeTarget, Targets } from './node-targets.ts';
-import { nodeWarnings, type PlannedNode, planNodes, type Run } from './plan.ts';
+import { firstInstant, nodeWarnings, type PlannedNode, planNodes, type Run } from './plan.ts';
 import { pullWarnings, requireFewJobs, requireNoLack } from './plan-checks.ts';
 import type { CaptureRequest, Destination, JobSettings } from './request.ts';
 import type { PartialSnapshot, Snapshot } from './snapshot.ts';
@@ -164,7 +164,7 @@ function destinationFindings(
   return destinations.flatMap((to) => {
     const secret = 'access' in to && to.access.kind === 'secret';
     if ((secret && unread.has('secrets')) || (to.kind === 'pvc' && unread.has('persistentvolumeclaims'))) return [];
-    const order = { destinations: [to], durationMs, start: run.startedAt };
+    const order = { destinations: [to], durationMs, start: firstInstant(run) };
     return caught('destination', () => {
       const warnings = checkDestinations(order, targets, snapshot).map((text) => warning('destination', text));
       return warnings.length > 0 ? warnings : [good('destination', destinationWords(to))];

@@ -1,10 +1,12 @@
 import type { Job } from '../kube/cluster.ts';
+import { startsWithin } from './begins.ts';
 import { destinationMounts } from './mounts.ts';
 import {
   ANNOTATION_FILENAME,
   ANNOTATION_HOST_PATH,
   ANNOTATION_NODE,
   ANNOTATION_RUN,
+  ANNOTATION_START,
   ANNOTATION_STOP,
   ANNOTATION_TIMESTAMP,
   ANNOTATION_WORKLOAD,
@@ -14,13 +16,21 @@ import {
   jobName,
 } from './names.ts';
 import type { JobSettings } from './request.ts';
-import { encodeSpec, PODINFO_DIRECTORY, PODINFO_SPEC, PODINFO_STOP, type WorkloadSpec } from './workload-spec.ts';
+import {
+  encodeSpec,
+  PODINFO_DIRECTORY,
+  PODINFO_SPEC,
+  PODINFO_START,
+  PODINFO_STOP,
+  READY_FILE,
+  type WorkloadSpec,
+} from './workload-spec.ts';
 
 /** Seconds that a capture pod has, when it is deleted, to bundle and deliver what it has; as in the reference. */
 const GRACE_SECONDS = 1800;
 /** Seconds that an ended Job stays, if nothing else was asked for: over a weekend and a few days more, not for ever. */
 const TTL_SECONDS = 7 * 24 * 3600;
-/** Seconds beyond a capture and its uploads in which its pod must have started, bundled and delivered. */
+/** Seconds beyond the wait for its start, a capture and its uploads in which its pod must have started, bundled and delivered. */
 const MARGIN_SECONDS = 3600;
 export const PODINFO_VOLUME = 'retina';
 
@@ -58,6 +68,19 @@ export type PodSpec = NonNullable<NonNullable<NonNullable<Job['spec']>['template
 type Container = PodSpec['containers'][number];
 
 /**
+ * A pod counts as started once its tcpdump listens, or waits for the instant at which it will: a container that runs may
+ * still be loading. Looked for once a second until it is there, then never again; it is no reason to end a capture.
+ */
+const LISTENS = {
+  startupProbe: {
+    exec: { command: ['test', '-e', READY_FILE] },
+    periodSeconds: 1,
+    timeoutSeconds: 10,
+    failureThreshold: 2 ** 31 - 1,
+  },
+};
+
+/**
  * No sidecar of a service mesh: it would take part in what is captured, and go on when the workload has ended. Istio reads
  * the label, before 1.10 the annotation; Linkerd its own.
  */
@@ -81,7 +104,7 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
     spec: {
       backoffLimit: 0,
       ...OUTLIVES_POD,
-      ...lifetime(spec, settings),
+      ...lifetime(spec, settings, run.startedAt),
       template: {
         metadata: {
           labels: { ...labels, ...NO_MESH.labels, ...identityLabel(spec) },
@@ -97,8 +120,10 @@ export function buildJob(spec: WorkloadSpec, settings: JobSettings, run: { id: s
  * Whoever creates a Job may be killed at any moment, so the Job ends and goes by itself: also where its pod waits in vain,
  * for an image or for a Secret that was never created. Only a capture without an end has no limit but its own.
  */
-function lifetime({ durationMs, uploadTimeoutMs }: WorkloadSpec, { ttlSeconds = TTL_SECONDS }: JobSettings) {
-  const active = durationMs === null ? null : Math.ceil((durationMs + (uploadTimeoutMs ?? 0)) / 1000) + MARGIN_SECONDS;
+function lifetime(spec: WorkloadSpec, { ttlSeconds = TTL_SECONDS }: JobSettings, startedAt: Date) {
+  const { durationMs, uploadTimeoutMs, start } = spec;
+  const bounded = (durationMs ?? 0) + (uploadTimeoutMs ?? 0) + startsWithin(start, startedAt);
+  const active = durationMs === null ? null : Math.ceil(bounded / 1000) + MARGIN_SECONDS;
   return {
     ...(ttlSeconds === null ? {} : { ttlSecondsAfterFinished: ttlSeconds }),
     ...(active === null ? {} : { activeDeadlineSeconds: active }),
@@ -126,7 +151,7 @@ function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
         imagePullPolicy: settings.imagePullPolicy,
         args: ['workload'],
         terminationMessagePolicy: 'FallbackToLogsOnError',
-        ...(windows ? {} : { securityContext: captureSecurity() }),
+        ...(windows ? {} : { securityContext: captureSecurity(), ...LISTENS }),
         resources: resources(settings),
         volumeMounts: [
           { name: PODINFO_VOLUME, mountPath: PODINFO_DIRECTORY, readOnly: true },
@@ -135,7 +160,10 @@ function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
       },
     ],
     volumes: [
-      podInfoVolume({ [PODINFO_SPEC]: ANNOTATION_WORKLOAD, [PODINFO_STOP]: ANNOTATION_STOP }),
+      podInfoVolume({
+        ...{ [PODINFO_SPEC]: ANNOTATION_WORKLOAD, [PODINFO_STOP]: ANNOTATION_STOP },
+        ...(spec.start?.kind === 'word' ? { [PODINFO_START]: ANNOTATION_START } : {}),
+      }),
       ...mounts.map(({ volume }) => volume),
     ],
   };

@@ -18,6 +18,8 @@ export const ANNOTATION_WORKLOAD = 'retina.sh/workload';
 /** The instructions of an upload pod (see upload-spec.ts). */
 export const ANNOTATION_UPLOAD = 'retina.sh/upload';
 export const ANNOTATION_STOP = 'retina.sh/stop';
+/** The word to start, for a capture that waits for it: an instant. */
+export const ANNOTATION_START = 'retina.sh/start';
 export const ANNOTATION_NODE = 'retina.sh/node';
 /** Random for each run of `create`, so that an undo never takes another run's Jobs for its own. */
 export const ANNOTATION_RUN = 'retina.sh/run';

@@ -28,7 +28,7 @@ const LEVELS: readonly Level[] = ['create', 'undo', 'later', 'optional'];
 
 /** The rights for creating a capture, and for all that can be done with it until it is deleted; each once. */
 export function neededRights(request: CaptureRequest, place: Place): Need[] {
-  const { destinations, job, target } = request;
+  const { destinations, job, start, target } = request;
   const typed = destinations.some(isTyped);
   const secrets = [...destinations.flatMap(existingSecret), ...job.imagePullSecrets];
   const all = (row: Row, level: Level, word: string, names: readonly string[] = []): Need[] => [
@@ -46,6 +46,7 @@ export function neededRights(request: CaptureRequest, place: Place): Need[] {
     ...only(typed, all(rights.credentials, 'create', 'create')),
     ...targetRights(target).flatMap(({ row, name }) => all(row, 'create', 'create', [name])),
     ...only(place.wait, all(rights.wait, 'create', 'create --wait')),
+    ...only(start?.kind === 'together', all(rights.sync, 'create', 'create --sync')),
     ...all(rights.undo, 'undo', 'its undoing'),
     ...only(typed, all(rights.undoSecret, 'undo', 'its undoing')),
     ...all(rights.status, 'later', 'status'),

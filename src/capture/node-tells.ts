@@ -1,4 +1,5 @@
 import type { Job, Pod } from '../kube/cluster.ts';
+import { isReady } from './begins.ts';
 import { startProblem, waitingWords } from './image-problem.ts';
 import { CONTAINER_CAPTURE } from './names.ts';
 import { nodeOfJob } from './node-of-job.ts';
@@ -18,7 +19,7 @@ export function tellNode(seen: Seen): Told {
 /** What the pod's own status tells for good; undefined where only the Job can. */
 function podTells(pod: Pod, job: Job): Told | undefined {
   const container = pod.status?.containerStatuses?.find((status) => status.name === CONTAINER_CAPTURE);
-  const endedBy = disruptionWords(pod) ?? deletedWords(pod, job);
+  const endedBy = outsideWords(pod, job);
   const terminated = container?.state?.terminated;
   if (terminated !== undefined) return terminatedTells(terminated, endedBy);
   if (pod.status?.phase === 'Failed') {
@@ -29,6 +30,10 @@ function podTells(pod: Pod, job: Job): Told | undefined {
     return { phase: 'failed', problem: `${endedBy} before it began`, began: false };
   const problem = startProblem(container, pod.metadata);
   return problem === undefined ? undefined : { phase: 'failed', mayStart: true, ...problem };
+}
+
+function outsideWords(pod: Pod, job: Job): string | undefined {
+  return disruptionWords(pod) ?? deletedWords(pod, job);
 }
 
 type Terminated = { exitCode: number; reason?: string; message?: string };
@@ -46,7 +51,8 @@ function terminatedTells(terminated: Terminated, endedBy: string | undefined): T
   const failed = terminated.exitCode !== 0;
   const problem = failed ? resultProblem(result) : undefined;
   // Whoever has stopped it, or it itself, came first.
-  const by = result.stopReason === 'terminated' ? endedBy : undefined;
+  const outside = result.stopReason === 'terminated' || result.stopReason === 'not-begun';
+  const by = outside ? endedBy : undefined;
   return { phase: failed ? 'failed' : 'completed', result, problem, endedBy: by };
 }
 
@@ -65,23 +71,25 @@ function jobTells(seen: Seen): Told {
     return { phase: 'waiting', problem: 'its Job is suspended', hint: `To let it begin: ${go}` };
   }
   if (pod === undefined) return { phase: 'waiting', problem: 'its pod is not there yet', ...refusal(job, events) };
-  const running = pod.status?.containerStatuses?.some((status) => status.state?.running !== undefined);
-  return running === true ? capturing(seen, pod) : starting(seen, pod);
+  return isReady(pod) ? capturing(seen, pod) : starting(seen, pod);
 }
 
-function capturing({ job, nodes }: Seen, pod: Pod): Told {
+/** What a pod tells that captures, or waits for the instant at which it will. */
+function capturing({ job, nodes, early }: Seen, pod: Pod): Told {
   const node = pod.spec?.nodeName ?? '';
-  if (nodes?.get(node) === 'gone') return nodeGone(node);
-  // A pod without probes is Ready while it runs, unless its node no longer answers.
+  if (nodes?.get(node) === 'gone') return { ...nodeGone(node), began: !early };
+  const phase = early ? 'waiting' : 'capturing';
+  // A pod that has made ready is Ready while it runs, unless its node no longer answers.
   const ready = pod.status?.conditions?.find((c) => c.type === 'Ready');
-  if (ready?.status === 'False')
+  if (ready?.status === 'False' && isReady(pod))
     return {
-      phase: 'capturing',
+      phase,
       problem: `node ${node} does not answer`,
-      hint: `It goes on capturing if the node itself is alive. See: kubectl describe node ${node}`,
+      hint: `It ${early ? 'begins' : 'goes on capturing'} if the node itself is alive. See: kubectl describe node ${node}`,
     };
-  const endedBy = disruptionWords(pod) ?? deletedWords(pod, job);
-  return { phase: 'capturing', problem: endedBy === undefined ? undefined : `${endedBy}; it delivers what it has` };
+  const endedBy = outsideWords(pod, job);
+  const what = early ? 'before it began' : 'it delivers what it has';
+  return { phase, problem: endedBy === undefined ? undefined : `${endedBy}; ${what}` };
 }
 
 function nodeGone(node: string): Told {
@@ -92,11 +100,13 @@ function nodeGone(node: string): Told {
   };
 }
 
-/** What a pod waits for that has not begun. */
+/** What a pod waits for that has not begun; its container may run. */
 function starting({ job, events, nodes }: Seen, pod: Pod): Told {
   const node = pod.spec?.nodeName ?? nodeOfJob(job) ?? '';
   const health = nodes?.get(node);
   if (health === 'gone') return { ...nodeGone(node), mayStart: true };
+  const endedBy = outsideWords(pod, job);
+  if (endedBy !== undefined) return { phase: 'waiting', problem: endedBy };
   const scheduled = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
   if (scheduled?.status === 'False') {
     const words = scheduled.message ?? scheduled.reason ?? '';

@@ -6,21 +6,27 @@ import { type CaptureSummary, type Observed, summarize } from './status.ts';
 
 /** Milliseconds in which changes that come together (a Job's and its pod's) are told as one. */
 const SETTLE = 20;
+/** Milliseconds after which an instant is looked for again: others may have named one that no timer can wait for. */
+const LONGEST = 3_600_000;
 
-type Watched = Pick<Cluster, 'list' | 'follow' | 'withSignal'>;
+type Watched = Pick<Cluster, 'list' | 'follow' | 'now' | 'withSignal'>;
 
 /** Reads the captures of a namespace (undefined: of all), or one by name. */
 export async function readCaptures(
-  cluster: Pick<Cluster, 'list'>,
+  cluster: Pick<Cluster, 'list' | 'now'>,
   where: { namespace: string | undefined; name?: string },
 ): Promise<CaptureSummary[]> {
   const selection = { namespace: where.namespace, labels: captureSelector(where.name) };
   const [jobs, pods] = await Promise.all([cluster.list('jobs', selection), cluster.list('pods', selection)]);
-  return summarize({ jobs, pods, ...(await inquire(cluster, { jobs, pods })) });
+  const aside = await inquire(cluster, { jobs, pods });
+  return summarize({ jobs, pods, ...aside }, cluster.now());
 }
 
 /** One capture, or a ClusterError that names those there are. */
-export async function readCapture(cluster: Pick<Cluster, 'list' | 'namespace'>, name: string): Promise<CaptureSummary> {
+export async function readCapture(
+  cluster: Pick<Cluster, 'list' | 'namespace' | 'now'>,
+  name: string,
+): Promise<CaptureSummary> {
   const [capture] = await readCaptures(cluster, { namespace: cluster.namespace, name });
   if (capture !== undefined) return capture;
   const others = (await readCaptures(cluster, { namespace: cluster.namespace })).map((other) => other.name);
@@ -54,11 +60,18 @@ export async function followCaptures(
   const selection = { namespace: where.namespace, labels: captureSelector(where.name) };
   const seen: { [K in 'jobs' | 'pods']?: readonly Kinds[K][] } & Pick<Observed, 'events' | 'nodes'> = { events: [] };
   let timer: NodeJS.Timeout | undefined;
+  let alarm: NodeJS.Timeout | undefined;
   const tell = (): void => {
     timer = undefined;
     const { jobs, pods, events, nodes } = seen;
     if (until.aborted || jobs === undefined || pods === undefined) return;
-    if (changed(summarize({ jobs, pods, events, nodes }))) enough.abort();
+    const now = cluster.now();
+    const captures = summarize({ jobs, pods, events, nodes }, now);
+    if (changed(captures)) enough.abort();
+    // No watch tells that an instant has come for which nodes wait.
+    clearTimeout(alarm);
+    const next = nextBegin(captures, now);
+    if (next !== undefined) alarm = setTimeout(tell, Math.min(next.getTime() - now.getTime(), LONGEST));
   };
   const soon = (): void => {
     timer ??= setTimeout(tell, SETTLE);
@@ -84,6 +97,15 @@ export async function followCaptures(
     ]);
   } finally {
     clearTimeout(timer);
+    clearTimeout(alarm);
     enough.abort();
   }
+}
+
+/** The first instant to come at which a node begins. */
+function nextBegin(captures: readonly CaptureSummary[], now: Date): Date | undefined {
+  const ahead = captures.flatMap(({ nodes }) =>
+    nodes.flatMap(({ begins }) => (begins instanceof Date && begins > now ? [begins] : [])),
+  );
+  return ahead.reduce<Date | undefined>((first, at) => (first !== undefined && first < at ? first : at), undefined);
 }

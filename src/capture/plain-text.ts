@@ -11,6 +11,6 @@ export function plainText<T>(value: T): T;
 export function plainText(value: unknown): unknown {
   if (typeof value === 'string') return oneLine(value);
   if (Array.isArray(value)) return value.map((each) => plainText<unknown>(each));
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
   return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plainText<unknown>(each)]));
 }

@@ -1,5 +1,6 @@
 import { ClusterError } from '../errors.ts';
 import type { Job, Secret } from '../kube/cluster.ts';
+import { startOf } from './begins.ts';
 import { checkDestinations } from './destinations.ts';
 import type { NodeFact } from './facts.ts';
 import { composeFilter } from './filter.ts';
@@ -14,7 +15,13 @@ import { buildSecret } from './secret.ts';
 import type { Snapshot } from './snapshot.ts';
 import { resolveTargets } from './targets.ts';
 import { pktmonFilter, requirePktmonCan, windowsWarnings } from './windows-checks.ts';
-import { type DestinationSpec, type PktmonFilter, WORKLOAD_VERSION, type WorkloadSpec } from './workload-spec.ts';
+import {
+  type DestinationSpec,
+  type PktmonFilter,
+  type StartSpec,
+  WORKLOAD_VERSION,
+  type WorkloadSpec,
+} from './workload-spec.ts';
 
 /** Seconds that the Jobs stay after their end where nobody waits to clean up; as in the reference. */
 const CLEANUP_SECONDS = 300;
@@ -31,8 +38,8 @@ export type PlannedNode = {
   pods: readonly string[];
 };
 
-/** One run of `create`: the start time names the files, the id marks its Jobs. */
-export type Run = { id: string; startedAt: Date };
+/** One run of `create`: the start time names the files, the id marks its Jobs; `start` is absent where they begin at once. */
+export type Run = { id: string; startedAt: Date; start?: StartSpec | undefined };
 
 export type CapturePlan = {
   readonly runId: string;
@@ -57,13 +64,18 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
   requirePktmonCan(targets.nodes, request);
   requireFewJobs(targets.nodes.length, request.job.maxJobs);
   const { name, destinations, durationMs } = request;
-  const stored = checkDestinations({ destinations, durationMs, start: run.startedAt }, targets.nodes, snapshot);
+  const stored = checkDestinations({ destinations, durationMs, start: firstInstant(run) }, targets.nodes, snapshot);
   const warnings = [...targets.warnings, ...nodeWarnings(targets.nodes, request, snapshot.nodes), ...stored];
   const pulled = pullWarnings(request.job, snapshot);
   const { namespace } = snapshot;
   const nodes = planNodes(request, namespace, targets.nodes, run);
   const secret = buildSecret({ name, namespace, destinations }, run);
   return { runId: run.id, name, namespace, nodes, secret, warnings: [...warnings, ...pulled] };
+}
+
+/** When the capture of a run begins, as far as it is known. */
+export function firstInstant({ start, startedAt }: Run): Date {
+  return start?.kind === 'at' ? new Date(start.at) : startedAt;
 }
 
 /** What should be known of the nodes that a capture is on. */
@@ -86,7 +98,8 @@ export function planNodes(
   targets: readonly NodeTarget[],
   run: Run,
 ): PlannedNode[] {
-  return targets.map((target) => planNode(request, namespace, target, run));
+  const start = startOf(run.start, targets.length);
+  return targets.map((target) => planNode(request, namespace, target, { ...run, start }));
 }
 
 function planNode(request: CaptureRequest, namespace: string, target: NodeTarget, run: Run): PlannedNode {
@@ -102,7 +115,8 @@ function planNode(request: CaptureRequest, namespace: string, target: NodeTarget
   const { uploadTimeoutMs } = request;
   const copied = destinations.some(({ kind }) => kind === 'host-path') && destinations.length > 1;
   const removeCopy = request.cleanup !== null && copied;
-  const place = { namespace, node, filter, pktmon, destinations, uploadTimeoutMs, removeCopy, now: run.startedAt };
+  const delivery = { destinations, uploadTimeoutMs, removeCopy };
+  const place = { namespace, node, filter, pktmon, ...delivery, now: run.startedAt, start: run.start };
   const spec = workloadSpec(request, place);
   const [tarball = '', ...elsewhere] = destinations.map((destination) => locationOf(destination, spec.stem));
   const { ttlSeconds = request.cleanup === 'cluster' ? CLEANUP_SECONDS : undefined } = request.job;
@@ -128,6 +142,7 @@ export function workloadSpec(
     uploadTimeoutMs: number | null;
     removeCopy?: boolean;
     now: Date;
+    start?: StartSpec | undefined;
   },
 ): WorkloadSpec {
   const nodePlace = nodePlaceFor(place.destinations);
@@ -156,5 +171,6 @@ export function workloadSpec(
     destinations: [...place.destinations],
     ...(nodePlace === undefined ? {} : { nodePlace }),
     ...(place.removeCopy === true ? { removeCopy: true } : {}),
+    ...(place.start === undefined ? {} : { start: place.start }),
   };
 }

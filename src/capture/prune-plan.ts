@@ -82,7 +82,7 @@ function runs(one: Found): boolean {
 function groupsOf(jobs: readonly Job[], pods: readonly Pod[], now: Date): Group[] {
   const isCapture = (job: Job): boolean => job.metadata?.labels?.[LABEL_APP] === APP_CAPTURE;
   const capturing = Map.groupBy(jobs.filter(isCapture), (job) => `${job.metadata?.namespace}/${captureOf(job)}`);
-  const captures = summarize({ jobs: jobs.filter(isCapture), pods, events: [] }).map((capture): Group => {
+  const captures = summarize({ jobs: jobs.filter(isCapture), pods, events: [] }, now).map((capture): Group => {
     const label = `${capture.namespace}/${capture.name}`;
     const own = capturing.get(label) ?? [];
     const ended = capture.state === 'Completed' || capture.state === 'Failed';

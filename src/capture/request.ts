@@ -117,9 +117,19 @@ export type JobSettings = {
   readonly memoryLimit: string | undefined;
 };
 
+/** When a capture begins that does not begin at once. */
+export type Start =
+  | { readonly kind: 'at'; readonly at: Date }
+  /** So many milliseconds after the creation. */
+  | { readonly kind: 'in'; readonly ms: number }
+  /** When every node is ready, which may take so many milliseconds. */
+  | { readonly kind: 'together'; readonly timeoutMs: number };
+
 /** A checked and complete order for a capture; the flags end here. */
 export type CaptureRequest = CaptureSettings & {
   readonly target: CaptureTarget;
+  /** Null for at once. */
+  readonly start: Start | null;
   readonly destinations: readonly Destination[];
   /** Milliseconds that uploads may take after the capture's end. */
   readonly uploadTimeoutMs: number;

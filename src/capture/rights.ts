@@ -88,6 +88,12 @@ export const COMMAND_RIGHTS = {
     optional(rule('get', 'pods/log'), NO_LOG),
     optional(rule('list', 'nodes', 'cluster'), NO_READY),
   ),
+  sync: row(
+    '`create --sync`',
+    [rule('list watch', 'jobs.batch'), rule('list watch patch', 'pods')],
+    optional(rule('list watch', 'events'), NO_EVENTS),
+    optional(rule('list', 'nodes', 'cluster'), NO_READY),
+  ),
   undo: row('`create`, when it has to undo', [rule('delete', 'jobs.batch'), rule('list patch', 'pods')]),
   undoSecret: row('the same, with credentials that are typed', [rule('delete', 'secrets')]),
   status: row(

@@ -1,5 +1,6 @@
 import { posix } from 'node:path';
 import type { Job, KubeEvent, Pod } from '../kube/cluster.ts';
+import { type Begins, beginsOf, isAhead, isReady } from './begins.ts';
 import { clockOffset } from './clock.ts';
 import {
   ANNOTATION_FILENAME,
@@ -47,6 +48,10 @@ export type NodeStatus = {
   image: PodImage | undefined;
   /** The service account of its pod, by which it may be known to a store; undefined for the namespace's own. */
   serviceAccount: string | undefined;
+  /** When it begins, or was to. */
+  begins: Begins;
+  /** Whether its pod listens, or waits for that instant. */
+  ready: boolean;
   /** Failed before it began, and yet begins if the reason goes away: an image appears, a quota is raised. */
   mayStart: boolean;
   /** Directories on the node where packets may lie that were not delivered; empty for captures of other tools. */
@@ -81,8 +86,8 @@ export type Observed = {
   nodes?: Health | undefined;
 };
 
-/** The captures that Jobs and pods tell of, sorted by namespace and name. */
-export function summarize(observed: Observed): CaptureSummary[] {
+/** The captures that Jobs and pods tell of at a time, sorted by namespace and name. */
+export function summarize(observed: Observed, now: Date): CaptureSummary[] {
   const podsOf = Map.groupBy(observed.pods, (pod) => pod.metadata?.ownerReferences?.find((o) => o.kind === 'Job')?.uid);
   const eventsOf = eventsByJob(observed);
   const groups = Map.groupBy(
@@ -92,7 +97,7 @@ export function summarize(observed: Observed): CaptureSummary[] {
   const summaries = [...groups.values()].map((jobs) => {
     const nodes = jobs.map((job) => {
       const pod = newest(podsOf.get(job.metadata?.uid) ?? []);
-      return nodeStatus({ job, pod, events: eventsOf(job, pod), nodes: observed.nodes });
+      return nodeStatus({ job, pod, events: eventsOf(job, pod), nodes: observed.nodes }, now);
     });
     const metadata = jobs[0]?.metadata;
     return {
@@ -126,12 +131,13 @@ export function stateOf(nodes: readonly NodeStatus[]): CaptureState {
   return nodes.some((node) => node.phase !== 'waiting') ? 'Capturing' : 'Pending';
 }
 
-function nodeStatus(seen: Seen): NodeStatus {
-  const { job, pod } = seen;
+function nodeStatus(looked: Omit<Seen, 'early'>, now: Date): NodeStatus {
+  const { job, pod } = looked;
   const annotations = pod?.metadata?.annotations ?? job.spec?.template?.metadata?.annotations ?? {};
-  const { began = true, ...told } = tellNode(seen);
   const node = pod?.spec?.nodeName ?? nodeOfJob(job) ?? '';
   const order = specOf(annotations[ANNOTATION_WORKLOAD]);
+  const begins = beginsOf(order, pod);
+  const { began = true, ...told } = tellNode({ ...looked, early: isAhead(begins, now) });
   const capture = job.metadata?.labels?.[LABEL_CAPTURE] ?? '';
   const lost = told.phase === 'failed' && told.result === undefined && told.mayStart !== true && began;
   const left = lost ? leftHint(order, { capture, node, gone: pod === undefined }) : undefined;
@@ -148,6 +154,8 @@ function nodeStatus(seen: Seen): NodeStatus {
     destinations: order?.destinations ?? [],
     image: imageOf(job),
     serviceAccount: job.spec?.template?.spec?.serviceAccountName,
+    begins,
+    ready: isReady(pod),
     mayStart: false,
     scratchPlaces: order === undefined ? [] : placesOf(order),
     clockOffsetMs: clockOffset(job, pod, told.result),
@@ -236,6 +244,7 @@ const STOP_WORDS: Record<StopReason, string> = {
   interrupted: 'stopped by Ctrl-C',
   'tool-exited': 'tcpdump ended by itself',
   'disk-nearly-full': 'disk nearly full',
+  'not-begun': 'ended before it began',
   error: 'failed',
 };
 

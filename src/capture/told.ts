@@ -16,6 +16,8 @@ export type Seen = {
   pod: Pod | undefined;
   events: readonly KubeEvent[];
   nodes: Health | undefined;
+  /** Whether the instant at which it begins is still to come. */
+  early: boolean;
 };
 
 /** How a capture on one node is. */

@@ -28,7 +28,7 @@ export async function waitForCapture(cluster: Cluster, name: string, options: Wa
   let last: CaptureSummary | undefined;
   let vanished = false;
   const known = new Map<string, NodeStatus>();
-  const [begun] = summarize({ jobs: options.jobs ?? [], pods: [], events: [] });
+  const [begun] = summarize({ jobs: options.jobs ?? [], pods: [], events: [] }, cluster.now());
   for (const node of begun?.nodes ?? []) known.set(node.job, node);
   let heldUp: HeldUp = new Map();
   const tell = (capture: CaptureSummary): void => options.progress(withHeldUp(capture, heldUp));

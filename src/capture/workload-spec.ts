@@ -14,6 +14,13 @@ export const MAX_RESULT_BYTES = 4096;
 export const PODINFO_DIRECTORY = '/etc/retina';
 export const PODINFO_SPEC = 'workload';
 export const PODINFO_STOP = 'stop';
+/** The word to start: the instant, ISO 8601. */
+export const PODINFO_START = 'start';
+/**
+ * Made in the pod's own memory once it listens, or waits for the instant at which it will: what the pod's startup probe
+ * looks for.
+ */
+export const READY_FILE = '/dev/shm/retina-ready';
 export const TERMINATION_MESSAGE_PATH = '/dev/termination-log';
 
 /** What `retina.sh/stop` may say: keep what was captured, or leave nothing. */
@@ -79,6 +86,14 @@ const listing = z.object({
   verifyChecksums: z.boolean(),
 });
 
+/** When a capture begins that does not begin at once. */
+const startSpec = z.discriminatedUnion('kind', [
+  /** ISO 8601, by the node's own clock. */
+  z.object({ kind: z.literal('at'), at: z.iso.datetime() }),
+  /** At the instant that an annotation will tell; given up after so many milliseconds without it. */
+  z.object({ kind: z.literal('word'), withinMs: z.number() }),
+]);
+
 const workloadSpec = z.object({
   version: z.literal(WORKLOAD_VERSION),
   capture: z.string(),
@@ -118,11 +133,13 @@ const workloadSpec = z.object({
   nodePlace: z.optional(nodePlace),
   /** Whether the host path is to have no copy once every other destination has confirmed its own. */
   removeCopy: z.optional(z.boolean()),
+  /** Absent where it begins at once. */
+  start: z.optional(startSpec),
 });
 
 const stopReason = z.enum([
   ...(['duration', 'max-size', 'packet-count', 'requested', 'terminated'] as const),
-  ...(['interrupted', 'tool-exited', 'disk-nearly-full', 'error'] as const),
+  ...(['interrupted', 'tool-exited', 'disk-nearly-full', 'not-begun', 'error'] as const),
 ]);
 
 export const delivery = z.object({
@@ -144,6 +161,8 @@ export const workloadResult = z.object({
   stopReason,
   /** ISO 8601; the time at which the capture tool listened on every interface. */
   startedAt: z.string(),
+  /** The instant at which it was to begin; absent where that was at once. */
+  startAt: z.optional(z.iso.datetime()),
   endedAt: z.string(),
   packets: z.number(),
   droppedByKernel: z.number(),
@@ -161,6 +180,7 @@ export type WorkloadSpec = z.infer<typeof workloadSpec>;
 export type WorkloadResult = z.infer<typeof workloadResult>;
 export type StopReason = z.infer<typeof stopReason>;
 export type PktmonFilter = z.infer<typeof pktmonFilter>;
+export type StartSpec = z.infer<typeof startSpec>;
 export type DestinationSpec = z.infer<typeof destinationSpec>;
 export type MinFree = WorkloadSpec['minFree'];
 export type NodePlace = z.infer<typeof nodePlace>;

@@ -41,6 +41,8 @@ export type NodeDocument = {
   endedBy: string | null;
   /** Seconds that the node's clock is ahead of the control plane's; null where they agree, or nothing is known. */
   clockOffset: number | null;
+  /** The instant at which it begins, or was to; null for at once, and while nobody has named one. */
+  startAt: string | null;
   startedAt: string | null;
   endedAt: string | null;
   packets: number | null;
@@ -104,6 +106,7 @@ function toNodeDocument(node: NodeStatus): NodeDocument {
     stopReason: result?.stopReason ?? null,
     endedBy: node.endedBy ?? null,
     clockOffset: node.clockOffsetMs === undefined ? null : Math.round(node.clockOffsetMs / 1000),
+    startAt: node.begins instanceof Date ? node.begins.toISOString() : null,
     startedAt: result?.startedAt ?? null,
     endedAt: result?.endedAt ?? null,
     packets: result?.packets ?? null,

@@ -3,6 +3,7 @@ import { type DestinationFlags, toDestinations, toUploadTimeout } from './destin
 import { type Problems, parseDuration } from './flags.ts';
 import { type JobFlags, toJobSettings } from './job-flags.ts';
 import { type SettingsFlags, toSettings } from './settings-flags.ts';
+import { patienceFor, type StartFlags, toStart } from './start-flags.ts';
 import { type TargetFlags, toTarget } from './target-flags.ts';
 
 /** Milliseconds that --wait gives a capture beyond its duration. */
@@ -12,6 +13,7 @@ const PATIENCE = 300_000;
 export type CreateFlags = SettingsFlags &
   TargetFlags &
   DestinationFlags &
+  StartFlags &
   JobFlags & { wait?: boolean; timeout?: string };
 
 /** What the conversion of flags needs besides them. */
@@ -26,13 +28,14 @@ export async function toCaptureRequest(
   const settings = await toSettings(flags, problems, context.newId);
   const target = toTarget(flags, problems);
   const { durationMs } = settings;
+  const start = toStart(flags, problems, context.now());
   const destinations = toDestinations(flags, problems, { ...context, durationMs });
   const job = toJobSettings(flags, problems, context.env);
   const timeoutMs = problems.parse('--timeout', flags.timeout, parseDuration);
   const uploadTimeoutMs = toUploadTimeout(flags, problems);
   const uploading = destinations.some(({ kind }) => kind === 'blob' || kind === 's3') ? uploadTimeoutMs : 0;
-  const patience = durationMs === null ? null : durationMs + uploading + PATIENCE;
+  const patience = durationMs === null ? null : patienceFor(start, context.now()) + durationMs + uploading + PATIENCE;
   const cleanup = flags.cleanupAfterUpload !== true ? null : flags.wait === true ? 'client' : 'cluster';
-  const request: CaptureRequest = { ...settings, target, destinations, uploadTimeoutMs, cleanup, job };
+  const request: CaptureRequest = { ...settings, target, start, destinations, uploadTimeoutMs, cleanup, job };
   return { request, timeoutMs: timeoutMs ?? patience };
 }

@@ -12,6 +12,7 @@ import {
 import { neededRights } from '../capture/needed-rights.ts';
 import type { PlannedNode } from '../capture/plan.ts';
 import { readSnapshotAsAllowed } from '../capture/snapshot.ts';
+import { toStartSpec } from '../capture/start.ts';
 import type { Cell, Deps } from '../deps.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import type { CreateFlags } from './capture-flags.ts';
@@ -65,7 +66,8 @@ async function checkOrder(deps: Deps, order: Order, cluster: Cluster): Promise<C
     return askRights(neededRights(request, { namespace, wait: order.flags.wait === true, searched }), cluster);
   };
   const [rights, read] = await Promise.all([asking(), readSnapshotAsAllowed(request, cluster)]);
-  const run = { id: deps.newId() + deps.newId(), startedAt: deps.now() };
+  const start = toStartSpec(request.start, cluster);
+  const run = { id: deps.newId() + deps.newId(), startedAt: cluster.now(), start };
   const planned = planFindings(request, read, { run, answers: rights });
   const [first] = planned.nodes;
   const [filter, pods] = await Promise.all([

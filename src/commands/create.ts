@@ -5,17 +5,31 @@ import { type CapturePlan, planCapture } from '../capture/plan.ts';
 import { startPreflight } from '../capture/preflight.ts';
 import type { CaptureRequest } from '../capture/request.ts';
 import { readSnapshot } from '../capture/snapshot.ts';
+import { toStartSpec } from '../capture/start.ts';
 import type { CaptureSummary } from '../capture/status.ts';
+import type { StartSpec } from '../capture/workload-spec.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError, ClusterError, UsageError } from '../errors.ts';
-import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
+import type { Cluster, ConnectionOptions, Job } from '../kube/cluster.ts';
+import { clock, lateLines } from './begin-words.ts';
 import type { CreateFlags } from './capture-flags.ts';
 import { type Made, type OutputFlags, printMade, printManifests, type Shape, toMode } from './create-output.ts';
 import { checkNodeFilters } from './filter-check.ts';
 import { filterLines } from './filter-lines.ts';
 import { Problems, throwProblems } from './flags.ts';
 import { type Order, readOrders } from './orders.ts';
-import { clockLines, count, failureLines, limitWords, locations, plural, size, totals, uploadStep } from './render.ts';
+import {
+  clockLines,
+  count,
+  failureLines,
+  limitWords,
+  locations,
+  plural,
+  size,
+  span,
+  totals,
+  uploadStep,
+} from './render.ts';
 import { waitForEnd } from './wait-for-end.ts';
 
 type Flags = CreateFlags & ConnectionOptions & OutputFlags & { filename?: string };
@@ -99,20 +113,33 @@ async function begin(
       throw preflight === undefined ? error : await preflight.explain(error);
     },
   );
-  const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: cluster.now() });
+  const start = toStartSpec(request.start, cluster);
+  const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: cluster.now(), start });
   const checking = [
     checkNodeFilters(plan.nodes, request),
     ...(preflight === undefined ? [] : [preflight.finish(plan)]),
   ];
   const checked = (await Promise.all(checking)).flat();
   for (const warning of [...warnings, ...plan.warnings, ...checked]) deps.ui.warn(warning);
-  describe(plan, request, deps);
+  describe(plan, { request, start }, deps);
   const begun = { order, cluster, plan, startedAt: deps.now() };
-  if (kind === 'create') return { ...begun, jobs: await applyPlan(plan, cluster, deps.signal) };
+  if (kind === 'create') return { ...begun, jobs: await apply(deps, { plan, cluster, request }) };
   if (kind === 'client') return { ...begun, jobs: plan.nodes.map(({ job }) => job) };
   const answer = await dryRunPlan(plan, cluster);
   for (const warning of answer.warnings) deps.ui.warn(warning);
   return { ...begun, jobs: answer.jobs };
+}
+
+async function apply(
+  { ui, signal }: Deps,
+  { plan, cluster, request }: { plan: CapturePlan; cluster: Cluster; request: CaptureRequest },
+): Promise<readonly Job[]> {
+  const togetherMs = request.start?.kind === 'together' ? request.start.timeoutMs : null;
+  const ready = plan.nodes.length === 1 ? 'the node is ready' : `all ${count(plan.nodes.length)} nodes are ready`;
+  if (togetherMs !== null) ui.note(`Waiting until ${ready}, for ${span(togetherMs)} at most`);
+  const { jobs, at } = await applyPlan(plan, cluster, { togetherMs, signal });
+  if (at !== undefined) ui.note(`Now ${ready}: the capture begins at ${clock(at)}`);
+  return jobs;
 }
 
 async function waitAndCleanUp(deps: Deps, begun: Begun, shape: Shape): Promise<number> {
@@ -128,8 +155,12 @@ async function cleanUp({ ui, signal }: Deps, cluster: Cluster, plan: CapturePlan
   ui.note(`Removed ${plural(jobs, 'Job')}${plan.secret === undefined ? '' : ' and the Secret'}; the tarballs stay`);
 }
 
-function describe(plan: CapturePlan, request: CaptureRequest, deps: Deps): void {
-  deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${aim(plan)}, ${limitWords(request, ' a node')}`);
+type Described = { request: CaptureRequest; start: StartSpec | undefined };
+
+function describe(plan: CapturePlan, { request, start }: Described, deps: Deps): void {
+  const when = start === undefined ? '' : start.kind === 'at' ? `from ${clock(new Date(start.at))} ` : 'together ';
+  const what = `${aim(plan)}, ${when}${limitWords(request, ' a node')}`;
+  deps.ui.note(`Capture ${plan.name} in namespace ${plan.namespace}: ${what}`);
   for (const line of filterLines(plan.nodes, deps.ui.verbose)) deps.ui.note(line);
 }
 
@@ -172,7 +203,7 @@ async function report(
     await ui.printTable(rows);
   }
   for (const line of failureLines(capture)) ui.note(line);
-  for (const line of clockLines(capture)) ui.warn(line);
+  for (const line of [...lateLines(capture), ...clockLines(capture)]) ui.warn(line);
   const rest = `${capture.name} -n ${capture.namespace}`;
   const other = saved.length > 0 ? 'download' : 'status';
   ui.note(`Next: ${uploadStep(capture) ?? `kubectl retina capture ${other} ${rest}`}`);

@@ -78,6 +78,7 @@ function toNode(store: StoreName, { name, stored, result }: StoredTarball): Node
   const { rescued: _elsewhere, ...told } = result;
   return {
     ...{ node: result.node, job: '', pod: undefined, hint: undefined, mayStart: false, serviceAccount: undefined },
+    ...{ begins: result.startAt === undefined ? undefined : new Date(result.startAt), ready: false },
     ...{ endedBy: undefined, scratchPlaces: [], clockOffsetMs: undefined },
     ...{ hostPath: undefined, filter: undefined, image: undefined, destinations: [] },
     phase: problem === undefined ? 'completed' : 'failed',

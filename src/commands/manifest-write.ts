@@ -39,6 +39,9 @@ export const UNSAID: Partial<Record<keyof CreateFlags, string>> = {
   cpuLimit: NO_FIELD,
   memoryLimit: NO_FIELD,
   ttl: NO_FIELD,
+  startAt: NO_FIELD,
+  sync: NO_FIELD,
+  syncTimeout: NO_FIELD,
 };
 
 /** A Capture of retina.sh/v1alpha1, and what of a command line it does not say. */

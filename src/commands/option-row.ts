@@ -19,6 +19,7 @@ export const GROUPS = {
   filter: 'Filters (all narrow):',
   what: 'What is captured:',
   listing: 'A decoded listing in the bundle, packets.txt (any of these adds it):',
+  begin: 'When it begins:',
   end: 'What ends the capture (the first that happens):',
   where: 'Where it goes (one or more; each gets the same tarball):',
   again:

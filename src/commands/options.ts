@@ -9,6 +9,7 @@ import {
   imageRows,
   runRows,
   s3Rows,
+  startRows,
   timeoutRow,
 } from './run-rows.ts';
 
@@ -37,6 +38,7 @@ const sharedRows: readonly OptionRow[] = [...verboseRows, ...connectionRows];
 const orderRows: readonly OptionRow[] = [
   ...targetRows,
   ...captureRows,
+  ...startRows,
   ...destinationRows,
   ...runRows,
   {

@@ -6,6 +6,7 @@ import type { CaptureSettings } from '../capture/request.ts';
 import { keptOnNode } from '../capture/result-words.ts';
 import type { CaptureSummary, NodeStatus } from '../capture/status.ts';
 import type { Cell } from '../deps.ts';
+import { waitWords } from './begin-words.ts';
 
 /** Rows of nodes that a table shows at most; the rest is counted. */
 const MAX_NODES = 20;
@@ -139,7 +140,7 @@ function wrapped(text: string): string[] {
 function progressRow(node: NodeStatus, elapsedMs: number): Cell[] {
   const { result } = node;
   const state: Record<NodeStatus['phase'], Cell> = {
-    waiting: { text: `waiting: ${node.problem ?? 'starting'}`.slice(0, 60), tone: 'dim' },
+    waiting: { text: (waitWords(node) ?? `waiting: ${node.problem ?? 'starting'}`).slice(0, 60), tone: 'dim' },
     capturing: `capturing ${age(elapsedMs)}${node.problem === undefined ? '' : ` (${node.problem})`}`,
     completed: { text: 'saved', tone: 'good' },
     failed: { text: 'failed', tone: 'bad' },
@@ -175,10 +176,13 @@ export function nodeEvent(node: NodeStatus): string | undefined {
 
 function eventWords(node: NodeStatus): string | undefined {
   switch (node.phase) {
-    case 'waiting':
+    case 'waiting': {
+      const words = waitWords(node);
+      if (words !== undefined) return `${node.node}: ${words}`;
       return node.problem === undefined || node.problem === 'starting'
         ? undefined
         : `${node.node}: waiting: ${node.problem}`;
+    }
     case 'capturing':
       return `${node.node}: capturing${node.problem === undefined ? '' : ` (${node.problem})`}`;
     case 'completed': {

@@ -125,6 +125,31 @@ export const captureNameRow: OptionRow = {
   default: 'retina-capture- and five random characters',
 };
 
+export const DEFAULT_SYNC_TIMEOUT = '1m';
+
+/** When a capture begins. */
+export const startRows: readonly OptionRow[] = [
+  {
+    group: GROUPS.begin,
+    flags: '--start-at <time>',
+    description:
+      'all nodes begin at this instant, each by its own clock: 21:30 or 21:30:05 here today, 2026-11-21T21:30:00Z, or +30s',
+    default: 'at once',
+  },
+  {
+    group: GROUPS.begin,
+    flags: '--sync',
+    description: 'all nodes begin at one instant, when every one of them is ready; if one is not, none begins',
+    default: 'false',
+  },
+  {
+    group: GROUPS.begin,
+    flags: '--sync-timeout <duration>',
+    description: 'how long the nodes have to get ready',
+    default: DEFAULT_SYNC_TIMEOUT,
+  },
+];
+
 export const runRows: readonly OptionRow[] = [
   captureNameRow,
   { group: GROUPS.run, flags: '--wait', description: 'wait until the last tarball is saved', default: 'false' },

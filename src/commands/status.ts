@@ -6,6 +6,7 @@ import type { WorkloadResult } from '../capture/workload-spec.ts';
 import type { Cell, Deps } from '../deps.ts';
 import { InterruptedError } from '../errors.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
+import { lateLines, waitWords } from './begin-words.ts';
 import { statusDocument } from './capture-document.ts';
 import { type Column, headOf, rowOf, yieldingOf } from './columns.ts';
 import { filterLines } from './filter-lines.ts';
@@ -93,7 +94,7 @@ async function show(ui: Deps['ui'], capture: CaptureSummary, now: Date): Promise
   );
   const problems = [...failureLines(capture), ...openLines(capture)];
   if (problems.length > 0) ui.print(`\n${problems.join('\n')}`);
-  for (const line of [...lossLines(capture), ...clockLines(capture)]) ui.warn(line);
+  for (const line of [...lateLines(capture), ...lossLines(capture), ...clockLines(capture)]) ui.warn(line);
   const next = nextStep(capture);
   if (next !== undefined) ui.note(`Next: ${next}`);
 }
@@ -122,8 +123,9 @@ function endCell({ result, endedBy }: NodeStatus): Cell {
   return endedBy ?? (result === undefined ? '–' : stopReasonWords(result.stopReason));
 }
 
-function stateCell({ phase }: NodeStatus): Cell {
-  return { text: phase, tone: phase === 'completed' ? 'good' : phase === 'failed' ? 'bad' : 'dim' };
+function stateCell(node: NodeStatus): Cell {
+  const { phase } = node;
+  return { text: waitWords(node) ?? phase, tone: phase === 'completed' ? 'good' : phase === 'failed' ? 'bad' : 'dim' };
 }
 
 function deliveryCell(node: NodeStatus): Cell {

@@ -1,4 +1,4 @@
-import { isFinal } from '../capture/status.ts';
+import { isFinal, type NodeStatus } from '../capture/status.ts';
 import { stopCapture } from '../capture/stop.ts';
 import type { Deps } from '../deps.ts';
 import { InterruptedError } from '../errors.ts';
@@ -35,7 +35,7 @@ export async function stop(
     const facts = `${saved.length} of ${plural(capture.nodes.length, 'tarball')} saved: ${count(packets)} packets, ${count(lost)} lost, ${size(bytes)}`;
     const ended = before.length === capture.nodes.length;
     const held = capture.nodes.filter((node) => !isFinal(node));
-    const never = capture.nodes.every((node) => node.mayStart || held.includes(node));
+    const never = capture.nodes.every((node) => held.includes(node) || hasNotBegun(node));
     const head = ended
       ? `capture ${wanted} had already ended`
       : never
@@ -55,6 +55,11 @@ export async function stop(
   } finally {
     progress.end();
   }
+}
+
+/** Whether a node will never have captured anything. */
+function hasNotBegun({ mayStart, result }: NodeStatus): boolean {
+  return mayStart || result?.stopReason === 'not-begun';
 }
 
 /** What is told of a stop that is no longer waited for. */

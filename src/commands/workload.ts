@@ -5,11 +5,14 @@ import {
   encodeResult,
   PODINFO_DIRECTORY,
   PODINFO_SPEC,
+  PODINFO_START,
   PODINFO_STOP,
+  READY_FILE,
   STOP_DISCARD,
   STOP_KEEP,
   TERMINATION_MESSAGE_PATH,
 } from '../capture/workload-spec.ts';
+import { messageOf } from '../errors.ts';
 import { runWorkload } from '../workload/run.ts';
 import { keepHeapSmall } from './small-heap.ts';
 
@@ -25,8 +28,9 @@ export async function workload(io: {
   keepHeapSmall();
   const spec = decodeSpec(await readFile(join(PODINFO_DIRECTORY, PODINFO_SPEC), 'utf8'));
   const stop = new AbortController();
+  const told = (name: string): Promise<string> => readFile(join(PODINFO_DIRECTORY, name), 'utf8').catch(() => '');
   const look = async (): Promise<void> => {
-    const word = await readFile(join(PODINFO_DIRECTORY, PODINFO_STOP), 'utf8').catch(() => '');
+    const word = await told(PODINFO_STOP);
     if (word === STOP_KEEP) stop.abort('requested');
     if (word === STOP_DISCARD) stop.abort('discard');
   };
@@ -38,7 +42,17 @@ export async function workload(io: {
   // Polled, not watched: a node may have no inotify instances left, and ten reads a second cost nothing.
   const timer = setInterval(look, POLL);
   try {
-    const outcome = await runWorkload(spec, { stop: stop.signal, now: io.now, log: io.log });
+    const outcome = await runWorkload(spec, {
+      ...{ stop: stop.signal, now: io.now, log: io.log },
+      ready: async () => {
+        // Pods of Windows have no probe that looks for it. Without the file, a capture only seems to be starting.
+        if (spec.tool === 'tcpdump') await writeFile(READY_FILE, '').catch((error) => io.log(messageOf(error)));
+      },
+      word: async () => {
+        const at = new Date(await told(PODINFO_START));
+        return Number.isNaN(at.getTime()) ? undefined : at;
+      },
+    });
     if (outcome.kind === 'discarded') {
       io.log('discarded, as the client asked');
       return 1;

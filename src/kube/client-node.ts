@@ -70,6 +70,7 @@ function createCluster(used: Used, namespace: string): Cluster {
     namespace,
     server: rest.server,
     now: rest.now,
+    serverTime: rest.serverTime,
     serverVersion: async () =>
       (await rest.json<{ gitVersion: string }>({ method: 'GET', path: '/version', signal })).gitVersion,
     list: async (kind, selection) =>

@@ -111,6 +111,8 @@ export type Cluster = {
   readonly server: string;
   /** The time by the server's clock, as its last answer told it: that of this machine may be off. */
   now(): Date;
+  /** The same where seconds count, also of clocks that hardly differ: behind by a second at most; ours before any answer. */
+  serverTime(): Date;
   serverVersion(): Promise<string>;
   list<K extends keyof Kinds>(kind: K, selection: Selection): Promise<Kinds[K][]>;
   /** One object; undefined when it is not there. No namespace for kinds that have none. */

@@ -43,6 +43,8 @@ export type Rest = {
   readonly server: string;
   /** The time by the server's clock, as far as its answers tell. */
   now(): Date;
+  /** The same to the second. */
+  serverTime(): Date;
   /** Sends a request and reads the JSON answer. */
   json<T>(request: RestRequest): Promise<T>;
   /** Sends a request and reads the answer as text. */
@@ -84,6 +86,7 @@ export function createRest(connection: Connection, settings: RestSettings): Rest
   };
   return {
     server: connection.cluster.server,
+    serverTime: () => new Date(Date.now() + clock.aheadMs),
     now: () => new Date(Date.now() + (Math.abs(clock.aheadMs) > CLOCK_TOLERANCE ? clock.aheadMs : 0)),
     json: <T>(request: RestRequest) => limited(request, async ({ body }) => parseAnswer<T>(await text(body))),
     text: (request) => limited(request, ({ body }) => text(body)),
@@ -125,7 +128,7 @@ async function ask<T>(
       const value = await send(cluster, options, { ...request, signal });
       return { value, outcome: value.status };
     });
-    if (answer.date !== undefined) clock.aheadMs = Date.parse(answer.date) - Date.now();
+    if (answer.date !== undefined) clock.aheadMs = Date.parse(answer.date) - Date.now() || 0;
     if (answer.status < 300) return await action(answer);
     const retryAfter = parseRetryAfter(answer.retryAfter, Date.now());
     throw toClusterError(answer.status, await text(answer.body), { ...identityOf(options), retryAfter });

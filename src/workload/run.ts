@@ -97,8 +97,8 @@ async function beginEarly(spec: WorkloadSpec, delivering: Delivering): Promise<E
 /** Sends the bundle; where nobody took it, its packets are kept beside where it would have lain. */
 async function bundleAndDeliver(spec: WorkloadSpec, captured: Captured, delivering: Delivering): Promise<Concluded> {
   const { scratch, uploaders, options, early } = delivering;
-  if (captured.reason === 'error' && !captured.worthKeeping)
-    return undelivered(uploaders, 'there is nothing to deliver');
+  const empty = captured.reason === 'error' || captured.reason === 'not-begun';
+  if (empty && !captured.worthKeeping) return undelivered(uploaders, 'there is nothing to deliver');
   options.log(`bundling ${captured.packets} packets into ${tarballName(spec.stem)}`);
   const bundle = (): AsyncIterable<Buffer> => streamBundle(captured.files, captured.endedAt);
   const delivered = (await early?.finish(captured)) ?? (await deliver(bundle(), uploaders));
@@ -168,13 +168,14 @@ async function conclude(spec: WorkloadSpec, captured: Captured, delivered: Concl
 
 function buildResult(spec: WorkloadSpec, captured: Captured, concluded: Concluded): WorkloadResult {
   const { sent, deliveries, rescued, errors } = concluded;
-  const { reason, startedAt, endedAt, packets, droppedByKernel, droppedByInterface, pcapBytes } = captured;
+  const { reason, startedAt, startAt, endedAt, packets, droppedByKernel, droppedByInterface, pcapBytes } = captured;
   return {
     version: WORKLOAD_VERSION,
     capture: spec.capture,
     node: spec.node,
     stopReason: reason === 'discard' ? 'interrupted' : reason,
     startedAt: startedAt.toISOString(),
+    ...(startAt === undefined ? {} : { startAt: startAt.toISOString() }),
     endedAt: endedAt.toISOString(),
     packets,
     droppedByKernel,

@@ -26,18 +26,35 @@ export type TcpdumpSpec = {
 export function tcpdumpArgv(spec: TcpdumpSpec): string[] {
   const ring = spec.fileCount !== null && spec.maxBytes !== null;
   return [
+    ...openArgv(spec),
+    ...(spec.packetBuffered ? ['-U'] : []),
+    ...(spec.packetCount === null ? [] : ['-c', String(spec.packetCount)]),
+    ...(ring ? ['-C', String((spec.maxBytes ?? 0) / MEGABYTE), '-W', String(spec.fileCount)] : []),
+    ...['-w', spec.file],
+    ...filterArgv(spec),
+  ];
+}
+
+/** The arguments by which tcpdump opens the same interface with the same filter, prints the filter's program and ends. */
+export function rehearsalArgv(spec: Opened): string[] {
+  return [...openArgv(spec), '-d', ...filterArgv(spec)];
+}
+
+type Opened = Pick<TcpdumpSpec, 'interface' | 'promiscuous' | 'immediate' | 'snapLength' | 'filter'>;
+
+function openArgv(spec: Opened): string[] {
+  return [
     ...['-i', spec.interface, '-n', '-B', String(BUFFER_KIB)],
     // Root must keep its user, or it loses the right to signal its own child where capabilities are dropped.
     ...['-Z', 'root'],
     ...(spec.promiscuous ? [] : ['-p']),
-    ...(spec.packetBuffered ? ['-U'] : []),
     ...(spec.immediate ? ['--immediate-mode'] : []),
     ...(spec.snapLength > 0 ? ['-s', String(spec.snapLength)] : []),
-    ...(spec.packetCount === null ? [] : ['-c', String(spec.packetCount)]),
-    ...(ring ? ['-C', String((spec.maxBytes ?? 0) / MEGABYTE), '-W', String(spec.fileCount)] : []),
-    ...['-w', spec.file],
-    ...(spec.filter.trim() === '' ? [] : ['--', spec.filter]),
   ];
+}
+
+function filterArgv({ filter }: Opened): string[] {
+  return filter.trim() === '' ? [] : ['--', filter];
 }
 
 /**

@@ -6,7 +6,7 @@ import * as z from 'zod';
 import { summarize } from '../../src/capture/status.ts';
 import { encodeResult, type WorkloadResult } from '../../src/capture/workload-spec.ts';
 import { listDocument, statusDocument } from '../../src/commands/capture-document.ts';
-import { jobOf, podOf, result } from '../unit/support/builders.ts';
+import { jobOf, podOf, result, START } from '../unit/support/builders.ts';
 
 const file = join(import.meta.dirname, '../../docs/schema/capture-status.json');
 const text = JSON.parse(readFileSync(file, 'utf8'));
@@ -16,7 +16,7 @@ function observe(told?: Partial<WorkloadResult>) {
   const job = jobOf('node1');
   const state =
     told === undefined ? { running: {} } : { terminated: { exitCode: 1, message: encodeResult(result(told)) } };
-  return summarize({ jobs: [job, jobOf('node2')], pods: [podOf(job, state)], events: [] });
+  return summarize({ jobs: [job, jobOf('node2')], pods: [podOf(job, state)], events: [] }, START);
 }
 
 const error = { kind: 'host-path' as const, location: '/x', ok: false, error: 'disk full' };

@@ -65,6 +65,11 @@ suite('the Job of a capture', () => {
       buildJob(spec(extra), request().job, RUN).spec?.activeDeadlineSeconds;
     assert.equal(deadline({}), 60 + 600 + 3600);
     assert.equal(deadline({ durationMs: null }), undefined);
+    assert.equal(deadline({ start: { kind: 'word', withinMs: 120_000 } }), 120 + 60 + 600 + 3600);
+    const at = (ms: number) => ({ kind: 'at' as const, at: new Date(RUN.startedAt.getTime() + ms).toISOString() });
+    assert.equal(deadline({ start: at(86_400_000) }), 86_400 + 60 + 600 + 3600);
+    assert.equal(deadline({ start: at(-1000) }), 60 + 600 + 3600);
+    assert.equal(deadline({ start: at(1000), durationMs: null }), undefined);
   });
 
   test('the image and its policy are those of the request', () => {

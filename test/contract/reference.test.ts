@@ -49,12 +49,13 @@ function ended(exitCode: number): Pod {
 /** Of a cluster, only what reads captures: a list of other objects cannot have the types of each kind. */
 function clusterOf(pods: readonly Pod[]): Cluster {
   const lists: Record<string, unknown[]> = { jobs: [theirs], pods: [...pods], events: [] };
-  return { namespace: 'shop', list: async (kind: string) => lists[kind] ?? [] } as unknown as Cluster;
+  const list = async (kind: string) => lists[kind] ?? [];
+  return { namespace: 'shop', now: () => START, list } as unknown as Cluster;
 }
 
 suite('captures of the reference CLI, read by ours', () => {
   test('state, node, directory and file name', () => {
-    const [capture] = summarize({ jobs: [theirs], pods: [ended(0)], events: [] });
+    const [capture] = summarize({ jobs: [theirs], pods: [ended(0)], events: [] }, START);
     const [node] = capture?.nodes ?? [];
     assert.deepEqual([capture?.name, capture?.namespace, capture?.state], ['ref', 'shop', 'Completed']);
     assert.deepEqual([node?.node, node?.phase, node?.stem], ['node1', 'completed', STEM]);
@@ -65,9 +66,9 @@ suite('captures of the reference CLI, read by ours', () => {
 
   test('without a pod too, and when it failed', () => {
     assert.equal(nodeOfJob(theirs), 'node1');
-    const [waiting] = summarize({ jobs: [theirs], pods: [], events: [] });
+    const [waiting] = summarize({ jobs: [theirs], pods: [], events: [] }, START);
     assert.deepEqual([waiting?.state, waiting?.nodes[0]?.stem], ['Pending', STEM]);
-    const [failed] = summarize({ jobs: [theirs], pods: [ended(1)], events: [] });
+    const [failed] = summarize({ jobs: [theirs], pods: [ended(1)], events: [] }, START);
     assert.deepEqual([failed?.state, failed?.nodes[0]?.problem], ['Failed', 'Error (exit code 1)']);
   });
 

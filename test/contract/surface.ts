@@ -25,6 +25,7 @@ const ORDER = [
   CAPTURE,
   `--host-path --host-path-base-dir --pvc --blob-upload --blob-secret --s3-secret --upload-timeout ${S3}`,
   '--job-num-limit --no-wait --wait --timeout --cleanup-after-upload --debug --image --image-pull-policy',
+  '--start-at --sync --sync-timeout',
   '--image-pull-secret --service-account --priority-class --cpu-limit --memory-limit --ttl -f --filename',
 ].join(' ');
 

@@ -45,7 +45,7 @@ function captured(results: readonly (Partial<WorkloadResult> | undefined)[], mor
     const annotations = made.spec?.template?.metadata?.annotations ?? {};
     return { ...pod, metadata: { ...pod.metadata, annotations } };
   });
-  const [capture] = summarize({ jobs, pods, events: [] });
+  const [capture] = summarize({ jobs, pods, events: [] }, START);
   assert.ok(capture !== undefined);
   return capture;
 }

@@ -155,7 +155,7 @@ describe('--watch', () => {
       retinaOk(status('followed', '--watch')),
       retinaOk(status('followed', '--watch', '-o', 'jsonpath={.state} {.packets}')),
     ]);
-    assert.match(told.stderr, /node1: saved \d+ packets?, 0 lost/);
+    assert.match(told.stderr, /node1: saved [\d,]+ packets?, 0 lost/);
     assert.match(told.stdout, /^followed · Completed · 1 node/);
     assert.match(json.stdout, /^(Pending|Capturing) \n(.*\n)*Completed \d+$/);
     await retinaOk([...create, 'doomed', '--image', 'localhost/no/such:v1', '--image-pull-policy', 'Never']);

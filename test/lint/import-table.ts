@@ -37,6 +37,7 @@ const effects = [
     'read-lacks',
     'read-objects',
     'remove',
+    'start',
   ],
   ...['preflight', 'snapshot', 'stop', 'storage', 'undo', 'upload', 'wait'],
 ].map((name) => `src/capture/${name}.ts`);

@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { readHeldUp, withHeldUp } from '../../../src/capture/held-up.ts';
 import { type CaptureSummary, summarize } from '../../../src/capture/status.ts';
 import { ClusterError } from '../../../src/errors.ts';
-import { jobOf, podOf, result } from '../support/builders.ts';
+import { jobOf, podOf, result, START } from '../support/builders.ts';
 
 const { signal } = new AbortController();
 const numbers = Array.from({ length: 12 }, (_, index) => `node${10 + index}`);
@@ -13,7 +13,7 @@ function captured(): CaptureSummary {
   const pods = jobs.map((job, index) =>
     podOf(job, index === 0 ? { terminated: { exitCode: 0, message: JSON.stringify(result()) } } : { running: {} }),
   );
-  const [capture] = summarize({ jobs, pods, events: [] });
+  const [capture] = summarize({ jobs, pods, events: [] }, START);
   assert.ok(capture);
   return capture;
 }

@@ -34,6 +34,14 @@ suite('the rights that a command line needs', () => {
     assert.equal(levelOf(neededRights(request(), { ...PLACE, wait: true }), 'watch', 'jobs'), 'create');
   });
 
+  test('to begin together: to watch the pods and to tell them, before anything is created', () => {
+    const needs = neededRights(request({ start: { kind: 'together', timeoutMs: 60_000 } }), PLACE);
+    const levels = [levelOf(needs, 'watch', 'jobs'), levelOf(needs, 'watch', 'pods'), levelOf(needs, 'patch', 'pods')];
+    assert.deepEqual(levels, ['create', 'create', 'create']);
+    const later = neededRights(request({ start: { kind: 'in', ms: 1 } }), PLACE);
+    assert.equal(levelOf(later, 'patch', 'pods'), 'undo');
+  });
+
   const KEYS = { accessKeyId: 'a', secretAccessKey: 'b', sessionToken: undefined };
   const place = {
     bucket: 'b',

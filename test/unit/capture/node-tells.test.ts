@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { type NodeStatus, summarize } from '../../../src/capture/status.ts';
 import { encodeResult } from '../../../src/capture/workload-spec.ts';
 import type { KubeEvent } from '../../../src/kube/cluster.ts';
-import { jobOf, podOf, result } from '../support/builders.ts';
+import { jobOf, podOf, result, START } from '../support/builders.ts';
 import { evicted, statusOf } from '../support/statuses.ts';
 
 const job = jobOf('node1');
@@ -60,10 +60,9 @@ suite('what keeps a node from capturing', () => {
 
   test('of a node that was looked at: not Ready, or gone', () => {
     const seen = (health: 'gone' | { unready: string | null }, state?: typeof running) => {
-      const [capture] = summarize({
-        ...{ jobs: [job], pods: [podOf(job, state, { phase: state ? 'Running' : 'Pending' })], events: [] },
-        nodes: new Map([['node1', health]]),
-      });
+      const pods = [podOf(job, state, { phase: state ? 'Running' : 'Pending' })];
+      const nodes = new Map([['node1', health]]);
+      const [capture] = summarize({ jobs: [job], pods, events: [], nodes }, START);
       return capture?.nodes[0];
     };
     const unready = seen({ unready: 'Kubelet stopped posting node status.' });

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { resultProblem } from '../../../src/capture/result-words.ts';
 import { isFinal, type NodeStatus, stopReasonWords, summarize } from '../../../src/capture/status.ts';
-import { decodeResult, encodeResult, encodeSpec } from '../../../src/capture/workload-spec.ts';
+import { decodeResult, encodeResult, encodeSpec, type WorkloadSpec } from '../../../src/capture/workload-spec.ts';
 import type { Job, KubeEvent, Pod } from '../../../src/kube/cluster.ts';
-import { jobOf, podOf, result, spec } from '../support/builders.ts';
+import { jobOf, podOf, result, START, spec } from '../support/builders.ts';
 import { evicted, statusOf } from '../support/statuses.ts';
 
 const job = jobOf('node1');
@@ -162,6 +162,59 @@ suite('status of a node', () => {
     for (const strange of [undefined, '', 'null', '{"filter":1}', '{']) assert.equal(told(strange), undefined);
   });
 
+  test('what begins at an instant waits for it, once it is ready', () => {
+    const waiting = (start: WorkloadSpec['start'], started: boolean, told?: string) => {
+      const seen = podOf(job, running);
+      for (const container of seen.status?.containerStatuses ?? []) container.started = started;
+      const word = told === undefined ? {} : { 'retina.sh/start': told };
+      if (seen.metadata) seen.metadata.annotations = { 'retina.sh/workload': encodeSpec(spec({ start })), ...word };
+      const { phase, ready, begins } = statusOf(seen);
+      return [phase, ready, begins];
+    };
+    const later = new Date(START.getTime() + 1);
+    const at = (instant: Date) => ({ kind: 'at' as const, at: instant.toISOString() });
+    const word = { kind: 'word', withinMs: 1 } as const;
+    assert.deepEqual(waiting(undefined, false), ['waiting', false, undefined]);
+    assert.deepEqual(waiting(undefined, true), ['capturing', true, undefined]);
+    assert.deepEqual(waiting(at(later), false), ['waiting', false, later]);
+    assert.deepEqual(waiting(at(later), true), ['waiting', true, later]);
+    assert.deepEqual(waiting(at(START), true), ['capturing', true, START]);
+    assert.deepEqual(waiting(word, true), ['waiting', true, 'word']);
+    assert.deepEqual(waiting(word, true, 'soon'), ['waiting', true, 'word']);
+    assert.deepEqual(waiting(word, true, later.toISOString()), ['waiting', true, later]);
+    assert.deepEqual(waiting(word, true, START.toISOString()), ['capturing', true, START]);
+  });
+
+  test('what waits for its instant, and is ended before, or not reached: told as what has not begun', () => {
+    const start = { kind: 'at' as const, at: new Date(START.getTime() + 1).toISOString() };
+    const seen = (status: Pod['status'], state: Parameters<typeof podOf>[1] = running) => {
+      const pod = podOf(job, state, status);
+      if (pod.metadata) pod.metadata.annotations = { 'retina.sh/workload': encodeSpec(spec({ start })) };
+      return statusOf(pod);
+    };
+    const told = ({ phase, problem }: NodeStatus) => [phase, problem];
+    const words = 'evicted, as kubectl drain does: Eviction API: evicting';
+    assert.deepEqual(told(seen(evicted as Pod['status'])), ['waiting', `${words}; before it began`]);
+    const silent = seen({ phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] });
+    assert.deepEqual(told(silent), ['waiting', 'node node1 does not answer']);
+    assert.match(silent.hint ?? '', /^It begins if the node/);
+    const message = encodeResult(result({ stopReason: 'not-begun', startAt: start.at, errors: ['ended'] }));
+    const over = seen(evicted as Pod['status'], { terminated: { exitCode: 1, message } });
+    assert.deepEqual([...told(over), over.endedBy], ['failed', 'ended', words]);
+  });
+
+  test('a container that runs and does not listen yet has not begun; who ends it is told', () => {
+    const seen = (status: Pod['status']) => {
+      const pod = podOf(job, running, status);
+      for (const container of pod.status?.containerStatuses ?? []) container.started = false;
+      const { phase, problem, hint } = statusOf(pod);
+      return [phase, problem, hint];
+    };
+    const unready = { phase: 'Running', conditions: [{ type: 'Ready', status: 'False' }] };
+    assert.deepEqual(seen(unready), ['waiting', 'starting', undefined]);
+    assert.match(String(seen(evicted as Pod['status'])), /^waiting,evicted, as kubectl drain does/);
+  });
+
   test('of several pods of a Job the newest counts', () => {
     const old = podOf(job, { terminated: { exitCode: 1, reason: 'Error' } });
     const later = podOf(job, running);
@@ -170,7 +223,7 @@ suite('status of a node', () => {
       [old, later],
       [later, old],
     ]) {
-      assert.equal(summarize({ jobs: [job], pods, events: [] })[0]?.nodes[0]?.phase, 'capturing');
+      assert.equal(summarize({ jobs: [job], pods, events: [] }, START)[0]?.nodes[0]?.phase, 'capturing');
     }
   });
 });
@@ -180,7 +233,7 @@ suite('captures', () => {
   const second = jobOf('node2', { createdAt: '2026-11-21T10:14:00Z' });
 
   test('Jobs of one name and namespace are one capture, sorted by node; it began with its first Job', () => {
-    const [capture, ...more] = summarize({ jobs: [second, job], pods: [done], events: [] });
+    const [capture, ...more] = summarize({ jobs: [second, job], pods: [done], events: [] }, START);
     assert.deepEqual(more, []);
     assert.deepEqual(
       capture?.nodes.map(({ node }) => node),
@@ -190,7 +243,7 @@ suite('captures', () => {
   });
 
   test('state: pending, capturing, completed, failed', () => {
-    const state = (jobs: Job[], pods: Pod[]) => summarize({ jobs, pods, events: [] })[0]?.state;
+    const state = (jobs: Job[], pods: Pod[]) => summarize({ jobs, pods, events: [] }, START)[0]?.state;
     const dead = podOf(second, { terminated: { exitCode: 1 } });
     assert.equal(state([job, second], []), 'Pending');
     assert.equal(state([job, second], [podOf(job, running)]), 'Capturing');
@@ -201,7 +254,7 @@ suite('captures', () => {
 
   test('a pod that none of its Jobs owns tells nothing of it, whatever its labels', () => {
     const forged = podOf(second, { terminated: { exitCode: 0, message: encodeResult(result()) } });
-    const [capture] = summarize({ jobs: [job], pods: [forged], events: [] });
+    const [capture] = summarize({ jobs: [job], pods: [forged], events: [] }, START);
     assert.deepEqual([capture?.state, capture?.nodes[0]?.result], ['Pending', undefined]);
   });
 
@@ -210,7 +263,7 @@ suite('captures', () => {
     if (far.metadata) far.metadata.namespace = 'zoo';
     const jobs = [far, job, jobOf('node1', { capture: 'dns' })];
     assert.deepEqual(
-      summarize({ jobs, pods: [], events: [] }).map(({ name }) => name),
+      summarize({ jobs, pods: [], events: [] }, START).map(({ name }) => name),
       ['dns', 'web', 'abc'],
     );
   });

@@ -6,7 +6,7 @@ import { waitForCapture } from '../../../src/capture/wait.ts';
 import { encodeResult } from '../../../src/capture/workload-spec.ts';
 import { CaptureError, ClusterError } from '../../../src/errors.ts';
 import type { Cluster } from '../../../src/kube/cluster.ts';
-import { jobOf, podOf, result } from '../support/builders.ts';
+import { jobOf, podOf, result, START } from '../support/builders.ts';
 
 type Changed = (items: readonly object[]) => void;
 
@@ -17,7 +17,7 @@ function watched() {
     told.set(kind, changed);
     return new Promise<void>((resolve) => until.addEventListener('abort', () => resolve()));
   };
-  const cluster = { namespace: 'shop', follow, withSignal: () => cluster } as unknown as Cluster;
+  const cluster = { namespace: 'shop', now: () => START, follow, withSignal: () => cluster } as unknown as Cluster;
   const tell = async (jobs: readonly object[], pods: readonly object[]): Promise<void> => {
     told.get('jobs')?.(jobs);
     told.get('pods')?.(pods);
@@ -86,7 +86,8 @@ suite('waiting', () => {
 
   test('a server that no longer answers: how it ended is not known, and the capture goes on', async () => {
     const away = new ClusterError('the API server refused the connection (tried 99 times in 300 s)');
-    const cluster = { namespace: 'shop', follow: () => Promise.reject(away) } as unknown as Cluster;
+    const follow = () => Promise.reject(away);
+    const cluster = { namespace: 'shop', now: () => START, follow } as unknown as Cluster;
     const waiting = waitForCapture(cluster, 'web', {
       ...{ timeoutMs: null, signal: new AbortController().signal, progress: () => undefined },
     });

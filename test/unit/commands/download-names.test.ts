@@ -3,7 +3,7 @@ import { suite, test } from 'node:test';
 import { downloadNames, wantedCaptures } from '../../../src/commands/download-names.ts';
 import { UsageError } from '../../../src/errors.ts';
 import type { Cluster, Job, Selection } from '../../../src/kube/cluster.ts';
-import { jobOf } from '../support/builders.ts';
+import { jobOf, START } from '../support/builders.ts';
 
 /** Of a cluster, only what finds captures; everything else is not called, so the type claims more than there is. */
 function clusterOf(namespace: string, jobs: readonly Job[]): Cluster {
@@ -11,7 +11,7 @@ function clusterOf(namespace: string, jobs: readonly Job[]): Cluster {
     if (kind === 'nodes') return [{ metadata: { name: 'node1' } }, { metadata: { name: 'node2' } }];
     return kind === 'jobs' ? jobs.filter((job) => where === undefined || job.metadata?.namespace === where) : [];
   };
-  const cluster = { namespace, list, withNamespace: (other: string) => clusterOf(other, jobs) };
+  const cluster = { namespace, now: () => START, list, withNamespace: (other: string) => clusterOf(other, jobs) };
   return cluster as unknown as Cluster;
 }
 

@@ -3,10 +3,10 @@ import { suite, test } from 'node:test';
 import { summarize } from '../../../src/capture/status.ts';
 import { rowOf } from '../../../src/commands/columns.ts';
 import { parseFormat, renderDocument } from '../../../src/commands/output-format.ts';
-import { jobOf } from '../support/builders.ts';
+import { jobOf, START } from '../support/builders.ts';
 
 const parse = parseFormat(['wide', 'json', 'yaml', 'name', 'custom-columns', 'jsonpath']);
-const [capture] = summarize({ jobs: [jobOf('node1'), jobOf('node2')], pods: [], events: [] });
+const [capture] = summarize({ jobs: [jobOf('node1'), jobOf('node2')], pods: [], events: [] }, START);
 
 suite('--output', () => {
   for (const word of ['wide', 'json', 'yaml', 'name']) {

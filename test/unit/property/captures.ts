@@ -9,7 +9,7 @@ import { listDocument } from '../../../src/commands/capture-document.ts';
 import { captureColumns, nodeColumns } from '../../../src/commands/list-columns.ts';
 import { failureLines, nodeEvent, progressRows } from '../../../src/commands/render.ts';
 import type { Job, KubeEvent, Pod } from '../../../src/kube/cluster.ts';
-import { jobOf, podOf, result, spec } from '../support/builders.ts';
+import { jobOf, podOf, result, START, spec } from '../support/builders.ts';
 import { almostJson, hostile } from './inputs.ts';
 import { property } from './property.ts';
 
@@ -38,6 +38,7 @@ const message = fc.oneof(
       }),
     ),
   ),
+  words.map((startAt) => JSON.stringify({ ...result(), startAt })),
   words,
 );
 const terminated = fc.record(
@@ -55,6 +56,12 @@ const state = fc.oneof(
   terminated.map((one) => ({ terminated: one })),
   waiting.map((one) => ({ waiting: one })),
   fc.constantFrom({ running: {} }, {}, undefined),
+);
+const start = fc.oneof(
+  fc.constant({ kind: 'word', withinMs: 1 } as const),
+  fc
+    .oneof(words, fc.constantFrom('2026-11-21T10:16:00Z', '9999-12-31T23:59:59Z', '2026-02-30T00:00:00Z'))
+    .map((at) => ({ kind: 'at', at }) as const),
 );
 const condition = fc.record(
   {
@@ -74,7 +81,9 @@ const annotations = fc.record(
       words,
       almostJson(fc.constant(spec())).map((value) => JSON.stringify(value) ?? ''),
       words.map((text) => encodeSpec(spec({ capture: text, node: text, stem: text, filter: text }))),
+      start.map((one) => encodeSpec(spec({ start: one }))),
     ),
+    'retina.sh/start': fc.oneof(words, fc.constantFrom('2026-11-21T10:16:00Z', '+275760-09-13T00:00:00Z')),
   },
   { requiredKeys: [] },
 );
@@ -120,7 +129,7 @@ function texts(value: unknown): string[] {
 }
 
 property('forged Jobs, pods and events: a state, and texts of one line each', 6000, forged, (observed) => {
-  const [capture, ...more] = summarize(observed);
+  const [capture, ...more] = summarize(observed, START);
   assert.ok(capture !== undefined && more.length === 0);
   const [node] = capture.nodes;
   assert.ok(node !== undefined && /^(waiting|capturing|completed|failed)$/.test(node.phase));
@@ -140,7 +149,7 @@ property('forged Jobs, pods and events: a state, and texts of one line each', 60
 const extra = { namespaces: true, labels: true, now: () => new Date('2026-11-21T10:20:00Z') };
 
 property('forged captures are shown: every row, line and document', 2500, forged, (observed) => {
-  const captures = summarize(observed);
+  const captures = summarize(observed, START);
   const [capture] = captures;
   assert.ok(capture !== undefined);
   for (const column of captureColumns(extra)) column.cell(capture);

@@ -8,13 +8,13 @@ import { parseTemplate, printValue } from '../../../src/commands/jsonpath.ts';
 import { parseOrder } from '../../../src/commands/list-order.ts';
 import { parseFormat } from '../../../src/commands/output-format.ts';
 import type { Cell } from '../../../src/deps.ts';
-import { jobOf, podOf, result } from '../support/builders.ts';
+import { jobOf, podOf, result, START } from '../support/builders.ts';
 import { almost, HOSTILE, hostile, long } from './inputs.ts';
 import { assertTold, orRefusal, property } from './property.ts';
 
 const job = jobOf('node1');
 const pods = [podOf(job, { terminated: { exitCode: 0, message: encodeResult(result()) } })];
-const captures = summarize({ jobs: [job], pods, events: [] });
+const captures = summarize({ jobs: [job], pods, events: [] }, START);
 const [capture] = captures;
 assert.ok(capture !== undefined);
 const document = listDocument(captures);

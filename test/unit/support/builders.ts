@@ -59,6 +59,7 @@ export function request(extra: Partial<CaptureRequest> = {}): CaptureRequest {
     ...{ includeMetadata: true, target: { kind: 'nodes', selector: selector('kubernetes.io/os=linux') } },
     destinations: [{ kind: 'host-path', path: '/mnt/retina/captures' as NodePath }],
     cleanup: null,
+    start: null,
     job: {
       image: 'registry.example/capture:v1',
       imagePullPolicy: 'IfNotPresent',
