@@ -200,6 +200,16 @@ const rows: readonly (readonly [fault: string, cells: Cells])[] = [
   ['image: its command is not there', stuck('foreign')],
   ['pod: killed, out of memory', stuck('thirsty')],
   [
+    'node: power cut',
+    [
+      nodes('by a power cut: told while the node is away, and fetched when it is back'),
+      nodes('by a power cut: told while the node is away, and fetched when it is back'),
+      none('a word to a pod waits until its node is back'),
+      nodes('by a power cut: told while the node is away, and fetched when it is back'),
+      none('its pods stay until the node is back or removed, which is told'),
+    ],
+  ],
+  [
     'node: its kubelet stops',
     [
       none('the Job waits for the node'),

@@ -5,12 +5,15 @@ import { buildDownloadJob, type DownloadJob } from './download-job.ts';
 import { startProblem } from './image-problem.ts';
 import { nodeHealth } from './inquire.ts';
 import { CONTAINER_DOWNLOAD } from './names.ts';
+import { nodeOfJob } from './node-of-job.ts';
 import { oneLine } from './plain-text.ts';
 
 /** Milliseconds until a download pod must run. */
 const START_LIMIT = 90_000;
 /** Milliseconds for its removal: an API server that restarts is waited for. */
 const REMOVE_LIMIT = 60_000;
+/** Milliseconds between looks at the node of a pod that does not start, or does not go. */
+const LOOK = 2000;
 
 /** Runs an action beside a download pod on a node; the pod is gone afterwards, whatever happened. */
 export async function withDownloadPod<T>(
@@ -20,7 +23,8 @@ export async function withDownloadPod<T>(
   action: (pod: string) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  await requireReady(cluster, order.node);
+  const unable = await nodeProblem(cluster, order.node);
+  if (unable !== undefined) throw unable;
   // Its name is this run's alone: one whose creation was not confirmed is removed by it.
   let job = buildDownloadJob(order);
   const outcome = await settle(async () => {
@@ -38,19 +42,22 @@ export async function withDownloadPod<T>(
   return outcome.value;
 }
 
-/** A pod on a node that does not answer would neither start nor go. Whoever may not look at nodes finds that out so. */
-async function requireReady(cluster: Cluster, node: string): Promise<void> {
+/**
+ * Why a node would neither start a pod nor let it go; undefined where it is Ready. Whoever may not look at nodes finds that
+ * out late.
+ */
+async function nodeProblem(cluster: Cluster, node: string): Promise<CaptureError | undefined> {
   const health = await nodeHealth(cluster, node).catch((error: unknown) => {
     if (error instanceof ClusterError && error.status === 403) return { unready: null };
     throw error;
   });
   if (health === 'gone') {
     const hint = 'What lay on its disk has gone with it. There are: kubectl get nodes';
-    throw new CaptureError(`node ${node} is not in the cluster any more`, { hint });
+    return new CaptureError(`node ${node} is not in the cluster any more`, { hint });
   }
-  if (health.unready === null) return;
+  if (health.unready === null) return undefined;
   const hint = `What lies on its disk can be fetched once it is Ready again: kubectl describe node ${node}`;
-  throw new CaptureError(`node ${node} is not Ready: ${health.unready}`, { hint });
+  return new CaptureError(`node ${node} is not Ready: ${health.unready}`, { hint });
 }
 
 type Outcome<T> = { ok: true; value: T } | { ok: false; error: unknown };
@@ -66,9 +73,13 @@ async function settle<T>(action: () => Promise<T>): Promise<Outcome<T>> {
 /** A download pod could not be removed; this also tells what had failed before. */
 export class PodLeftError extends CaptureError {
   constructor(order: DownloadJob, job: Job, { error, failure }: { error: unknown; failure: unknown }) {
-    const before = failure === undefined ? '' : `${messageOf(failure)}; and `;
-    super(`${before}the download pod on node ${order.node} could not be removed: ${messageOf(error)}`, {
-      hint: `It ends by itself after a minute, or: kubectl delete job/${job.metadata?.name} -n ${order.namespace}`,
+    const [why, before] = [messageOf(error), failure === undefined ? undefined : messageOf(failure)];
+    const same = before === undefined || before === why;
+    super(`${same ? '' : `${before}; and `}the download pod on node ${order.node} could not be removed: ${why}`, {
+      hint:
+        error instanceof StaysError
+          ? error.hint
+          : `It ends by itself after a minute, or: kubectl delete job/${job.metadata?.name} -n ${order.namespace}`,
       cause: failure ?? error,
     });
   }
@@ -98,6 +109,7 @@ async function untilRunning(cluster: Cluster, order: DownloadJob, job: Job, sign
       .catch((error) => {
         if (!(error instanceof ClusterError && error.status === 403)) throw error;
       }),
+    whenUnable(cluster, order.node, until).then((unable) => look({ problem: unable })),
   ]).finally(() => done.abort());
   signal.throwIfAborted();
   if (problem !== undefined) throw problem;
@@ -105,6 +117,17 @@ async function untilRunning(cluster: Cluster, order: DownloadJob, job: Job, sign
   throw new CaptureError(`the download pod on node ${order.node} did not start within ${START_LIMIT / 1000} s`, {
     hint: `Is the node Ready? kubectl get node ${order.node}`,
   });
+}
+
+/** Looks at a node until it cannot start pods any more, or until the signal. */
+async function whenUnable(cluster: Cluster, node: string, until: AbortSignal): Promise<CaptureError | undefined> {
+  while (await sleep(LOOK, true, { signal: until }).catch(() => false)) {
+    const unable = await nodeProblem(cluster.withSignal(until), node).catch((error: unknown) => {
+      if (!until.aborted && !(error instanceof ClusterError)) throw error;
+    });
+    if (unable !== undefined) return unable;
+  }
+  return undefined;
 }
 
 function podTells(pod: Pod | undefined, order: DownloadJob): { running?: string; problem?: CaptureError } {
@@ -155,7 +178,13 @@ export class NoDirectoryError extends CaptureError {
   }
 }
 
-/** Removes a Job and waits until it and its pods are gone. */
+/** A pod stays although its Job is deleted, until its node is back. */
+class StaysError extends CaptureError {}
+
+/**
+ * Removes a Job and waits until it and its pods are gone. Throws a CaptureError where its node will not let them go: one that
+ * does not answer keeps its pods.
+ */
 export async function removeWithPods(cluster: Cluster, job: Job): Promise<void> {
   const { namespace = '', name = '', uid } = job.metadata ?? {};
   await cluster.remove('jobs', namespace, name, { propagation: 'Foreground', uid });
@@ -163,5 +192,12 @@ export async function removeWithPods(cluster: Cluster, job: Job): Promise<void> 
   const left = async (): Promise<number> =>
     (await cluster.list('jobs', { namespace, fields: `metadata.name=${name}` })).length +
     (await cluster.list('pods', selection)).length;
-  while ((await left()) > 0) await sleep(100);
+  const node = nodeOfJob(job);
+  for (let looked = Date.now(); (await left()) > 0; await sleep(100)) {
+    if (node === undefined || Date.now() - looked < LOOK) continue;
+    looked = Date.now();
+    const unable = await nodeProblem(cluster, node);
+    const hint = `It is deleted, and goes once the node is Ready again, or removed: kubectl describe node ${node}`;
+    if (unable !== undefined) throw new StaysError(unable.message, { hint });
+  }
 }

@@ -3,7 +3,7 @@ import { ClusterError } from '../errors.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { CONTAINER_CAPTURE, HELD_UP } from './names.ts';
 import { oneLine } from './plain-text.ts';
-import type { CaptureSummary } from './status.ts';
+import type { CaptureSummary, NodeStatus } from './status.ts';
 
 /** Pods that are asked at most: whoever captures on hundreds of nodes reads of the first ones that all of them wait. */
 const MAX_PODS = 10;
@@ -29,7 +29,9 @@ export async function readHeldUp(
   { namespace, nodes }: CaptureSummary,
   signal: AbortSignal,
 ): Promise<HeldUp | undefined> {
-  const asked = nodes.filter(({ phase, pod }) => phase === 'capturing' && pod !== undefined).slice(0, MAX_PODS);
+  // What the cluster itself tells of a node comes first; one that does not answer would only take time.
+  const asks = ({ phase, pod, problem }: NodeStatus) => phase === 'capturing' && pod !== undefined && !problem;
+  const asked = nodes.filter(asks).slice(0, MAX_PODS);
   let refused = false;
   const words = await Promise.all(
     asked.map(async ({ job, pod = '' }): Promise<[string, string][]> => {

@@ -7,6 +7,7 @@ import { deletedWords, disruptionWords, jobFailureWords, killedWords } from './p
 import { refusal, startEvent } from './pod-events.ts';
 import { resultProblem } from './result-words.ts';
 import { schedulingHint } from './scheduling.ts';
+import { isSilent } from './stuck.ts';
 import type { Seen, Told } from './told.ts';
 import { decodeResult, type WorkloadResult } from './workload-spec.ts';
 
@@ -79,9 +80,7 @@ function capturing({ job, nodes, early }: Seen, pod: Pod): Told {
   const node = pod.spec?.nodeName ?? '';
   if (nodes?.get(node) === 'gone') return { ...nodeGone(node), began: !early };
   const phase = early ? 'waiting' : 'capturing';
-  // A pod that has made ready is Ready while it runs, unless its node no longer answers.
-  const ready = pod.status?.conditions?.find((c) => c.type === 'Ready');
-  if (ready?.status === 'False' && isReady(pod))
+  if (isSilent(pod, nodes?.get(node)))
     return {
       phase,
       problem: `node ${node} does not answer`,

@@ -1,5 +1,6 @@
 import type { Job, Pod } from '../kube/cluster.ts';
 import { nodeOfJob } from './node-of-job.ts';
+import type { NodeHealth } from './told.ts';
 
 /** What of captures is worth a further look: the namespaces whose events may tell why, and the nodes that may be to blame. */
 export type Stuck = { namespaces: readonly string[]; nodes: readonly string[] };
@@ -23,6 +24,16 @@ export function findStuck(jobs: readonly Job[], pods: readonly Pod[]): Stuck {
     if (pod.status?.phase === 'Running' && !isReady) nodes.add(pod.spec?.nodeName ?? '');
   }
   return { namespaces: [...namespaces].sort(), nodes: [...nodes].filter((node) => node !== '').sort() };
+}
+
+/**
+ * Whether the control plane has lost touch with the node of a pod that runs: it then takes Ready away, and gives no reason.
+ * Where the kubelet's last word was that containers are not ready, which starting ones are not either, the node tells.
+ */
+export function isSilent({ status }: Pod, node: NodeHealth | undefined): boolean {
+  const ready = status?.conditions?.find(({ type }) => type === 'Ready');
+  if (ready?.status !== 'False') return false;
+  return (ready.reason ?? '') === '' || (node !== undefined && node !== 'gone' && node.unready !== null);
 }
 
 function hasNotBegun({ status }: Pod): boolean {

@@ -118,8 +118,7 @@ function containersOf({ connection, rest, signal, traced }: Used): Pick<Cluster,
       const query = { container: target.container, tailLines: lines, sinceSeconds: seconds, limitBytes: bytes };
       return rest.text({
         ...{ method: 'GET', path: path(target, 'log'), query, signal: AbortSignal.any([until, signal]) },
-        // Whoever asks for it does so again and again.
-        patienceMs: 0,
+        passedOn: true,
       });
     },
     exec: (target, stdout, until) =>

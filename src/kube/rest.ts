@@ -10,6 +10,8 @@ import { type Traced, trace } from './trace.ts';
 
 /** Connections kept open: as many as a command has requests in flight. */
 const MAX_SOCKETS = 64;
+/** Milliseconds for a request to a node, which may be dead. */
+const NODE_LIMIT = 10_000;
 /** Milliseconds for a request, all its tries included, when no `--request-timeout` was given. */
 const DEFAULT_TIMEOUT = 60_000;
 /** Milliseconds for its first try; doubled for each further one: a connection may be dead without telling so. */
@@ -30,8 +32,10 @@ export type RestRequest = {
   signal?: AbortSignal | undefined;
   /** Takes what the server warns of. */
   warned?: (text: string) => void;
-  /** Milliseconds for all tries, where that is not the limit of a request; zero for a single one. */
+  /** Milliseconds for all tries, where that is not the limit of a request. */
   patienceMs?: number;
+  /** The server passes it on to a node: asked once, for a few seconds, and what becomes of it tells nothing of the server. */
+  passedOn?: boolean;
   /** Told when the request is sent once more and may have been done already. */
   unsure?: () => void;
 };
@@ -68,10 +72,10 @@ export function createRest(connection: Connection, settings: RestSettings): Rest
   const contact: Contact = createContact(settings.troubled);
   const clock: ServerClock = { aheadMs: 0 };
   const limited = <T>(request: RestRequest, action: How<T>['action']): Promise<T> => {
-    const { signal, patienceMs = timeoutMs || DEFAULT_TIMEOUT } = request;
+    const { signal, passedOn = false, patienceMs = passedOn ? 0 : timeoutMs || DEFAULT_TIMEOUT } = request;
     const limitOf = (tries: number, leftMs: number): number => {
       if (timeoutMs === 0) return 0;
-      if (patienceMs === 0) return timeoutMs ?? DEFAULT_TIMEOUT;
+      if (passedOn) return Math.min(timeoutMs ?? NODE_LIMIT, NODE_LIMIT);
       return Math.min(timeoutMs ?? Math.min(FIRST_TRY * 2 ** (tries - 1), DEFAULT_TIMEOUT), leftMs);
     };
     const attempt = (tries: number, leftMs: number): Promise<T> =>
@@ -106,7 +110,8 @@ async function tryOnce<T>(line: Line, request: RestRequest, how: How<T>): Promis
     const options = await connect(connection.config);
     const begunAt = performance.now();
     try {
-      return await contact.watch(() => ask(line, request, { ...how, options }));
+      const asked = (): Promise<T> => ask(line, request, { ...how, options });
+      return await (request.passedOn === true ? asked() : contact.watch(asked));
     } catch (error) {
       const refused = error instanceof ClusterError && error.status === 401;
       if (renewed || !refused || !connection.renew(begunAt)) throw error;

@@ -57,11 +57,15 @@ test('it restarts while a capture is stopped and deleted: both are done', async 
   await until('it has its roles', mayCreate, 60);
   await nodesReady();
   await retinaOk(['capture', 'create', '-n', NS, '--name', 'ended', '--duration', '10m']);
+  const running = async (): Promise<boolean> =>
+    (await retina(['capture', 'status', 'ended', '-n', NS])).stdout.match(/ capturing /g)?.length === 2;
+  // The controllers find the server again within a minute.
+  await until('it captures', running, 120);
   for (const command of ['stop', 'delete']) {
-    const running = start(['capture', command, 'ended', '-n', NS], { timeoutSeconds: 180 });
+    const ending = start(['capture', command, 'ended', '-n', NS], { timeoutSeconds: 180 });
     await sleep(300);
     await control('restart');
-    const ran = await ended(running);
+    const ran = await ended(ending);
     // One that had not been answered before the server went down says so, and nothing else.
     if (ran.code !== 0) assert.match(ran.stderr, /the API server \S+ (refused|closed) the connection/, ran.stderr);
     assert.doesNotMatch(ran.stderr, /fault of kubectl-retina/);

@@ -7,7 +7,7 @@ import { execa } from 'execa';
 import { retina, retinaOk, start } from './support/cli.ts';
 import { items, kubectl, namespace, SCRIPTS, until } from './support/cluster.ts';
 import { packetCount, pcaps, unpack } from './support/judge.ts';
-import { downloads, ended, filesOf, forget, tarballsOf, writes, written } from './support/leavings.ts';
+import { downloads, ended, filesOf, forget, said, tarballsOf, writes, written } from './support/leavings.ts';
 import { killWorkload } from './support/planted.ts';
 import { startStream } from './support/traffic.ts';
 
@@ -109,6 +109,58 @@ describe('a capture that is killed', () => {
     await until(
       'its Job is complete',
       async () => (await retina(['capture', 'status', 'drained', '-n', NS])).code === 0,
+    );
+  });
+
+  test('by a power cut: told while the node is away, and fetched when it is back', async () => {
+    await startStream(NS, 'node2');
+    await retinaOk(create('early', ...ON2, '--duration', '1s', '--wait'));
+    const waiting = start(create('cut', ...ON2, '--duration', '10m', '--wait'), { timeoutSeconds: 500 });
+    const told = said(waiting, 'node2: capturing (node node2 does not answer)', 90);
+    await capturing('cut');
+    await until('it has written', () => written('cut', 'node2') > 1_000_000);
+    await node('stop', 'node2');
+    const begun = retina(['capture', 'download', 'early', '-n', NS, '-o', output], { timeoutSeconds: 120 });
+    await told;
+    const half = await begun;
+    assert.equal(half.code, 1, half.stderr);
+    assert.match(
+      half.stderr,
+      /download pod on node node2 could not be removed: node node2 is not Ready: Kubelet stopped/,
+    );
+    assert.match(half.stderr, /It is deleted, and goes once the node is Ready again, or removed/);
+    assert.doesNotMatch(half.stderr, /API server/);
+
+    const far = await retina(['capture', 'download', 'early', '-n', NS, '-o', output]);
+    assert.equal(far.code, 1);
+    assert.match(far.stderr, /node node2 is not Ready: Kubelet stopped posting node status/);
+    assert.ok(far.seconds < 10, `took ${far.seconds} s`);
+
+    const cold = await retina(create('cold', ...ON2, '--duration', '10m', '--wait', '--timeout', '5s'));
+    assert.equal(cold.code, 1);
+    assert.match(cold.stderr, /node2: waiting: node node2 is not Ready: Kubelet stopped posting node status/);
+    assert.match(cold.stderr, /See: kubectl describe node node2/);
+    assert.match(cold.stderr, /after 5 s, 1 of 1 nodes of capture cold are not done: node2 \(node node2 is not Ready/);
+    const held = await retina(['capture', 'status', 'cold', '-n', NS]);
+    assert.match(held.stdout, /node2: waiting: node node2 is not Ready/);
+
+    await boot();
+    await until(
+      'the kubelet has told',
+      async () => (await retina(['capture', 'status', 'cut', '-n', NS])).code === 1,
+      90,
+    );
+    const ran = await ended(waiting);
+    assert.equal(ran.code, 1, ran.stderr);
+    assert.match(ran.stderr, /node2: failed: /);
+    assert.doesNotMatch(ran.stderr, /API server/, 'a node that is silent is no server that is');
+    await until('the download pod has gone', async () => (await downloads(NS)).length === 0, 90);
+    await assertPartial('cut', 'node2');
+    for (const name of ['cold', 'cut', 'early']) await retinaOk(['capture', 'delete', name, '-n', NS]);
+    const left = await items('jobs,pods', '-n', NS, '-l', 'retina.sh/app');
+    assert.deepEqual(
+      left.filter((object) => !JSON.stringify(object).includes('"drained')),
+      [],
     );
   });
 });

@@ -17,6 +17,7 @@ type Finding = {
 const SAVED = /[✔✖] .*\b[1-9]\d* of \d+ tarballs? saved/;
 const ROW = /^(\S+) +(\S+\.tar\.gz)(?: on \S+)? +\S+ \S+$/gm;
 /** An undo that says so, and what `delete` and `download` always leave: nothing. */
+const TOLD_LEFT = /could not (all )?be removed/;
 const UNDONE = /nothing is left|nothing was created/;
 /** Objects of which a command has said that they may be left: no later one promises to remove them. */
 const known = new Set<string>();
@@ -28,7 +29,7 @@ const known = new Set<string>();
 export async function audit(args: readonly string[], ran: Ran, alone: boolean): Promise<void> {
   const finding = {
     ...(await lookForSaved(args, ran)),
-    ...(alone ? await lookForLeft(args, ran) : { ends: 0, left: [] }),
+    ...(alone || TOLD_LEFT.test(ran.stderr) ? await lookForLeft(args, ran) : { ends: 0, left: [] }),
   };
   if (finding.saved + finding.ends === 0) return;
   if (process.env.TEST_AUDIT) appendFileSync(process.env.TEST_AUDIT, `${JSON.stringify(finding satisfies Finding)}\n`);
@@ -90,7 +91,6 @@ async function lookForLeft(args: readonly string[], ran: Ran): Promise<Pick<Find
   const wanted = prefixes.filter((prefix) => prefix !== undefined);
   if (wanted.length === 0 && command !== 'download') return { ends: 0, left: [] };
   const namespace = namespaceOf(args);
-  const toldLeft = /could not (all )?be removed/.test(ran.stderr);
   const mine = (object: string): boolean => {
     if (known.has(object)) return false;
     const name = object.split('/').at(-1) ?? '';
@@ -102,7 +102,7 @@ async function lookForLeft(args: readonly string[], ran: Ran): Promise<Pick<Find
     left = (await objects(namespace)).filter(mine);
     return left.length === 0;
   };
-  if (toldLeft) {
+  if (TOLD_LEFT.test(ran.stderr)) {
     await gone();
     for (const object of left) known.add(object);
     return { ends: 0, left: [] };

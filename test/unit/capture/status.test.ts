@@ -25,6 +25,7 @@ const unwritable = result({
   destinations: [{ kind: 'host-path', location: '/x/y', ok: false, error: 'there is nothing to deliver' }],
 });
 const unready = { conditions: [{ type: 'Ready', status: 'False' }] };
+const starting = { conditions: [{ type: 'Ready', status: 'False', reason: 'ContainersNotReady' }] };
 const unscheduled = { phase: 'Pending', conditions: [{ type: 'PodScheduled', status: 'False', message: 'no node' }] };
 const running = { running: {} };
 const suspended = { suspend: true, template: {} };
@@ -49,6 +50,18 @@ const rows: readonly (readonly [what: string, seen: NodeStatus, phase: NodeStatu
   ['a broken container', statusOf(podOf(job, { waiting: { reason: 'CreateContainerError' } })), 'failed', /start/],
   ['a running container', statusOf(podOf(job, running)), 'capturing'],
   ['a node that is lost', statusOf(podOf(job, running, unready)), 'capturing', /node1 does not answer/],
+  ['a container that has just made ready', statusOf(podOf(job, running, starting)), 'capturing'],
+  [
+    'the same, on a node that is Ready',
+    statusOf(podOf(job, running, starting), { nodes: new Map([['node1', { unready: null }]]) }),
+    'capturing',
+  ],
+  [
+    'a node that is lost before its pod was Ready',
+    statusOf(podOf(job, running, starting), { nodes: new Map([['node1', { unready: 'Kubelet stopped' }]]) }),
+    'capturing',
+    /node1 does not answer/,
+  ],
   ['a success', statusOf(ended(0, encodeResult(result()))), 'completed'],
   ['a delivery that failed', statusOf(ended(1, encodeResult(failed))), 'failed', /not saved to \/x\/y: disk full/],
   [
