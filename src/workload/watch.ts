@@ -7,7 +7,8 @@ import type { CaptureTool, End } from './tool.ts';
 export type StopRequest = Extract<StopReason, 'requested' | 'terminated' | 'interrupted'> | 'discard';
 
 const POLL_MS = 50;
-const SPACE_POLL_MS = 500;
+/** Often, for a fast stream takes what is to stay free within a second of a small disk. */
+const SPACE_POLL_MS = 100;
 /** Below this a file system is full in practice: tcpdump does not tell when its writes fail. */
 const FULL_BYTES = 64 << 10;
 

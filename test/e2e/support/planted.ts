@@ -96,16 +96,18 @@ export async function killWorkload(namespace: string, capture: string): Promise<
   await killIn(namespace, `capture-name=${capture}`, ['workload']);
 }
 
-/** Takes memory from the workload in the one pod of a capture, until the kernel kills it for its limit. */
+/**
+ * Takes memory from the workload in the one pod of a capture, until the kernel kills it for its limit: all but a few MiB of
+ * that, for with a little more it would neither run nor be killed.
+ */
 export async function starveWorkload(namespace: string, capture: string, bytes: number): Promise<void> {
   const pid = await pidIn(namespace, `capture-name=${capture}`, ['workload']);
   const groups = readFileSync(`/proc/${pid}/cgroup`, 'utf8').split('\n');
   const group = groups.map((line) => line.split(':')).find(([, kinds]) => kinds === 'memory' || kinds === '');
   const root = existsSync('/sys/fs/cgroup/memory') ? '/sys/fs/cgroup/memory' : '/sys/fs/cgroup';
   const members = join(root, group?.[2] ?? '', 'cgroup.procs');
-  // It may not be the one that is killed, and goes by itself.
+  // Pods are killed before what is none, and this one goes by itself.
   const eat = `const fs = require('node:fs');
-    fs.writeFileSync('/proc/self/oom_score_adj', '-1000');
     fs.writeFileSync(${JSON.stringify(members)}, String(process.pid));
     const taken = Buffer.alloc(${bytes}, 1);
     setTimeout(() => taken.fill(0), 15_000);`;

@@ -165,7 +165,7 @@ export const FAULTS: readonly (Fault & { state: 'Failed' | 'Pending' })[] = [
     hint: /Raise --memory-limit, or leave it out/,
     meanwhile: async () => {
       await until('it writes', () => writes('thirsty', 'node1'));
-      await starveWorkload(NS, 'thirsty', 145 * 2 ** 20);
+      await starveWorkload(NS, 'thirsty', 154 * 2 ** 20);
     },
     state: 'Failed',
   },
