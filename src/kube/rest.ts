@@ -5,6 +5,7 @@ import { ClusterError, isUnsure } from '../errors.ts';
 import type { Connection } from './config.ts';
 import { type Contact, createContact, type Troubled } from './contact.ts';
 import { type Identity, toClusterError, toConnectionError } from './kube-error.ts';
+import { monotonic } from './monotonic.ts';
 import { parseRetryAfter, patiently } from './patience.ts';
 import { type Traced, trace } from './trace.ts';
 
@@ -104,7 +105,7 @@ async function tryOnce<T>(line: Line, request: RestRequest, how: How<T>): Promis
   for (let renewed = false; ; renewed = true) {
     // Outside of the limit: a credential plugin may wait until the user has logged in.
     const options = await connect(connection.config);
-    const begunAt = performance.now();
+    const begunAt = monotonic();
     try {
       return await contact.watch(() => ask(line, request, { ...how, options }));
     } catch (error) {
