@@ -12,6 +12,7 @@ const reference = [kubectl, 'version', '--client'];
 const commands: Readonly<Record<string, readonly string[]>> = {
   'version --client': [ours, 'version', '--client'],
   'capture create --dry-run=client': [ours, 'capture', 'create', ...dryRun],
+  'kubectl create job --dry-run=client': [kubectl, 'create', 'job', 'bench', '--image=none', '--dry-run=client'],
   'kubectl get --raw /api/v1/nodes': [kubectl, 'get', '--raw', '/api/v1/nodes'],
 };
 

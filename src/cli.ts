@@ -22,7 +22,13 @@ import { UsageError } from './errors.ts';
 /** How a command ended: its exit code, and whether the program ends although something is still under way. */
 export type Ended = { code: number; atOnce: boolean };
 
-type Io = { stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream; habits: Habits };
+type Io = {
+  stdout: NodeJS.WriteStream;
+  stderr: NodeJS.WriteStream;
+  habits: Habits;
+  /** The command line as `normalize` writes it: the command's words come first. */
+  line: readonly string[];
+};
 /** Flags by their camel-case names; each command declares which it takes. */
 type Flags = Record<string, never>;
 
@@ -49,7 +55,33 @@ export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
       await (await import('./commands/complete.ts')).complete(deps, program, words);
       ended.atOnce = true;
     });
+  addFlags(program, io.line);
   return program;
+}
+
+/** The flags of each command, until they are added to it. */
+const flagsOf = new WeakMap<Command, readonly OptionRow[]>();
+
+/**
+ * Adds the flags of the command that a line calls, and of all others where it calls none that has any: help and
+ * completion look at them. The flags of all commands take several times as long as all else that is done here.
+ */
+function addFlags(program: Command, line: readonly string[]): void {
+  let called = program;
+  for (const word of line) {
+    const below = called.commands.find((command) => command.name() === word);
+    if (below === undefined) break;
+    called = below;
+  }
+  for (const command of flagsOf.has(called) ? [called] : leaves(program)) {
+    const rows = flagsOf.get(command) ?? [];
+    const words = new Set(rows.flatMap((row) => row.flags.split(/,? /)).filter((word) => word.startsWith('--')));
+    for (const row of rows) command.addOption(toOption(row, words));
+  }
+}
+
+function leaves(command: Command): readonly Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leaves);
 }
 
 /** The program without its commands: how it helps and refuses, and the flags that tell how it speaks. */
@@ -165,8 +197,7 @@ function group(parent: Command, name: string, description: string): Command {
 
 function leaf(parent: Command, name: string, description: string, rows: readonly OptionRow[]): Command {
   const command = configured(parent, name, description);
-  const words = new Set(rows.flatMap((row) => row.flags.split(/,? /)).filter((word) => word.startsWith('--')));
-  for (const row of rows) command.addOption(toOption(row, words));
+  flagsOf.set(command, rows);
   return command
     .addHelpOption(new Option('-h, --help', 'show this help').helpGroup(GROUPS.output))
     .addHelpText('after', () => renderExamples(command));

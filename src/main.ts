@@ -52,10 +52,13 @@ function surviveLostReaders(): void {
   });
 }
 
-/** By the global, not by node:crypto: that would be loaded at each start, which takes as long as all of ours. */
+/**
+ * Node's module is loaded here: at each start it would take as long as all of ours, and the global `crypto` takes longer
+ * still. Whatever needs such a name also speaks TLS, which loads the module anyway.
+ */
 function newId(): string {
-  const numbers = crypto.getRandomValues(new Uint32Array(5));
-  return Array.from(numbers, (number) => ID_LETTERS[number % ID_LETTERS.length]).join('');
+  const { randomInt } = process.getBuiltinModule('node:crypto');
+  return Array.from({ length: 5 }, () => ID_LETTERS[randomInt(ID_LETTERS.length)]).join('');
 }
 
 function createDeps({ signal, onInterrupt }: Pick<Deps, 'signal' | 'onInterrupt'>, habits: Habits): Deps {
@@ -82,7 +85,8 @@ async function main(): Promise<number> {
   const deps = createDeps(listenToSignals(), habits);
   const io = { stdout: process.stdout, stderr: process.stderr, habits };
   try {
-    await createProgram(deps, io, ended).parseAsync(normalize(process.argv.slice(2)), { from: 'user' });
+    const line = normalize(process.argv.slice(2));
+    await createProgram(deps, { ...io, line }, ended).parseAsync(line, { from: 'user' });
     // Written first: a pipe takes what it is given later than this program ends, on some systems.
     if (ended.atOnce) process.stdout.write('', () => process.exit(ended.code));
     return ended.code;

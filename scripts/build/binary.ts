@@ -8,7 +8,8 @@ import { cacheHome, type Target } from './targets.ts';
 
 /**
  * Runs before the caches are taken. None needs a network or a cluster: the ones that ask a cluster are refused by this
- * machine, after they have loaded all the code that a request needs.
+ * machine, after they have loaded all the code that a request needs, or ask a SERVER that warm.cjs plays. What no run comes
+ * to is compiled at each start.
  */
 const warmUps: readonly (readonly string[])[] = [
   ['--help'],
@@ -16,6 +17,7 @@ const warmUps: readonly (readonly string[])[] = [
   ['capture', 'create', '--help'],
   ['capture', 'list'],
   ['capture', 'create', '--name', 'warm-up', '--node-names', 'none', '--duration', '1s'],
+  ['capture', 'create', ...['--name', 'warm-up', '--node-names', 'none', '--dry-run=client', '--server', 'SERVER']],
   ['version', '--client'],
   // Of what needs no cluster: an answer that is late is not waited for, and would leave another cache.
   ['__complete', 'capture', ''],

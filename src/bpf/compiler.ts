@@ -1,5 +1,3 @@
-import { Worker } from 'node:worker_threads';
-
 /** Link types by libpcap's numbers: an Ethernet interface, and what `-i any` gives (LINUX_SLL2). */
 export const LINK_TYPES = { ethernet: 1, any: 276 } as const;
 export type LinkType = keyof typeof LINK_TYPES;
@@ -32,6 +30,8 @@ const STACK_MB = 16;
 export async function compileApart(jobs: readonly Job[], limitMs: number): Promise<Compiled[]> {
   const module = await loadModule();
   const numbered = jobs.map(({ linkType, ...job }) => ({ ...job, linkType: LINK_TYPES[linkType] }));
+  // Loaded here: most captures have no expression to compile.
+  const { Worker } = process.getBuiltinModule('node:worker_threads');
   const worker = new Worker(THREAD, {
     eval: true,
     workerData: { module, jobs: numbered },

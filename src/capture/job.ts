@@ -16,6 +16,7 @@ import {
   jobName,
 } from './names.ts';
 import type { JobSettings } from './request.ts';
+import type { WorkloadSpec } from './workload-spec.ts';
 import {
   encodeSpec,
   PODINFO_DIRECTORY,
@@ -23,8 +24,7 @@ import {
   PODINFO_START,
   PODINFO_STOP,
   READY_FILE,
-  type WorkloadSpec,
-} from './workload-spec.ts';
+} from './workload-words.ts';
 
 /** Seconds that a capture pod has, when it is deleted, to bundle and deliver what it has; as in the reference. */
 const GRACE_SECONDS = 1800;

@@ -15,13 +15,8 @@ import { buildSecret } from './secret.ts';
 import type { Snapshot } from './snapshot.ts';
 import { resolveTargets } from './targets.ts';
 import { pktmonFilter, requirePktmonCan, windowsWarnings } from './windows-checks.ts';
-import {
-  type DestinationSpec,
-  type PktmonFilter,
-  type StartSpec,
-  WORKLOAD_VERSION,
-  type WorkloadSpec,
-} from './workload-spec.ts';
+import type { DestinationSpec, PktmonFilter, StartSpec, WorkloadSpec } from './workload-spec.ts';
+import { WORKLOAD_VERSION } from './workload-words.ts';
 
 /** Seconds that the Jobs stay after their end where nobody waits to clean up; as in the reference. */
 const CLEANUP_SECONDS = 300;

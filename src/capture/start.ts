@@ -4,9 +4,7 @@ import type { Cluster } from '../kube/cluster.ts';
 import { ANNOTATION_START } from './names.ts';
 import { followCapture } from './observe.ts';
 import type { CapturePlan } from './plan.ts';
-import type { Start } from './request.ts';
 import { type CaptureSummary, isFinal, type NodeStatus } from './status.ts';
-import type { StartSpec } from './workload-spec.ts';
 
 /** Requests in flight while pods are told. */
 const IN_FLIGHT = 32;
@@ -17,21 +15,6 @@ const LEAD_EACH = 10;
 /** The clock of the API server tells whole seconds: it may be later than it says by as much. */
 const SECOND = 1_000;
 const MAX_NAMED = 5;
-
-/** What the pods are told of their start. What begins some time from now goes by the server's clock. */
-export function toStartSpec(start: Start | null, cluster: Pick<Cluster, 'serverTime'>): StartSpec | undefined {
-  if (start === null) return undefined;
-  switch (start.kind) {
-    case 'at':
-      return { kind: 'at', at: start.at.toISOString() };
-    case 'in':
-      return { kind: 'at', at: new Date(cluster.serverTime().getTime() + start.ms).toISOString() };
-    case 'together':
-      return { kind: 'word', withinMs: start.timeoutMs };
-    default:
-      return start satisfies never;
-  }
-}
 
 /**
  * Waits until the pods of a capture that was created are all ready, and tells them the instant at which they begin.

@@ -4,7 +4,7 @@ import { ANNOTATION_STOP } from './names.ts';
 import { readCapture } from './observe.ts';
 import { type CaptureSummary, isFinal, type NodeStatus } from './status.ts';
 import { waitForCapture } from './wait.ts';
-import { STOP_KEEP } from './workload-spec.ts';
+import { STOP_KEEP } from './workload-words.ts';
 
 /** Nodes that had ended before the stop, and the capture as it is afterwards. */
 export type Stopped = { before: readonly NodeStatus[]; capture: CaptureSummary };

@@ -5,7 +5,7 @@ import type { Cluster, Job, Pod, Secret } from '../kube/cluster.ts';
 import { ANNOTATION_RUN, ANNOTATION_STOP, captureSelector } from './names.ts';
 import { nodeOfJob } from './node-of-job.ts';
 import type { CapturePlan } from './plan.ts';
-import { STOP_DISCARD } from './workload-spec.ts';
+import { STOP_DISCARD } from './workload-words.ts';
 
 const IN_FLIGHT = 32;
 /** Milliseconds for all of an undo. */

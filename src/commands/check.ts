@@ -12,7 +12,7 @@ import {
 import { neededRights } from '../capture/needed-rights.ts';
 import type { PlannedNode } from '../capture/plan.ts';
 import { readSnapshotAsAllowed } from '../capture/snapshot.ts';
-import { toStartSpec } from '../capture/start.ts';
+import { toStartSpec } from '../capture/start-spec.ts';
 import type { Cell, Deps } from '../deps.ts';
 import type { Cluster, ConnectionOptions } from '../kube/cluster.ts';
 import type { CreateFlags } from './capture-flags.ts';

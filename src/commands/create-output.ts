@@ -1,12 +1,9 @@
-import { dump } from 'js-yaml';
 import type { CapturePlan } from '../capture/plan.ts';
 import type { Cell, Ui } from '../deps.ts';
 import type { Job, Secret } from '../kube/cluster.ts';
-import { Problems, parseDryRun, parseOneOf } from './flags.ts';
-import { toManifest } from './manifest-write.ts';
-import type { Order } from './orders.ts';
+import { type Problems, parseDryRun, parseOneOf } from './flags.ts';
 import { dim } from './render.ts';
-import { mapTcpdumpFlags } from './tcpdump-flags.ts';
+import { toYaml } from './yaml.ts';
 
 const SHAPES = ['wide', 'name', 'json', 'yaml'] as const;
 /** How what was created is printed; `plain` is for people, the others as in kubectl. */
@@ -51,16 +48,6 @@ export async function printMade(ui: Ui, made: readonly Made[], mode: Acting): Pr
   for (const name of names) ui.print(`${name} created (${how})`);
 }
 
-/** Prints the manifests that the orders amount to, as documents of one YAML file. Returns the exit code. */
-export function printManifests(ui: Pick<Ui, 'print' | 'warn'>, orders: readonly Order[]): number {
-  // Flags of tcpdump in the old filter have fields of their own; what there was to say of them was said.
-  const written = orders.map(({ flags, namespace }) => toManifest(mapTcpdumpFlags(flags, new Problems()), namespace));
-  for (const warning of new Set(orders.flatMap((order) => order.warnings))) ui.warn(warning);
-  for (const warning of new Set(written.flatMap(({ warnings }) => warnings))) ui.warn(warning);
-  ui.print(written.map(({ manifest }) => yaml(manifest)).join('\n---\n'));
-  return 0;
-}
-
 function plannedRows(nodes: CapturePlan['nodes'], shape: 'plain' | 'wide'): Cell[][] {
   const rows = nodes.map(({ node, job, tarball, elsewhere }) => [
     node,
@@ -95,9 +82,5 @@ function printList(ui: Ui, made: readonly Made[], { kind, shape }: Acting): void
   }
   const items = [...secrets, ...made.flatMap(({ jobs }) => jobs)];
   const list = { apiVersion: 'v1', kind: 'List', metadata: {}, items };
-  ui.print(shape === 'json' ? JSON.stringify(list, null, 2) : yaml(list));
-}
-
-function yaml(value: object): string {
-  return dump(value, { lineWidth: -1, noRefs: true }).trimEnd();
+  ui.print(shape === 'json' ? JSON.stringify(list, null, 2) : toYaml(list));
 }

@@ -1,52 +1,36 @@
-import { applyPlan } from '../capture/apply.ts';
-import { deleteCaptures } from '../capture/delete.ts';
-import { dryRunPlan } from '../capture/dry-run.ts';
-import { type CapturePlan, planCapture } from '../capture/plan.ts';
-import { startPreflight } from '../capture/preflight.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { CapturePlan } from '../capture/plan.ts';
 import type { CaptureRequest } from '../capture/request.ts';
 import { readSnapshot } from '../capture/snapshot.ts';
-import { toStartSpec } from '../capture/start.ts';
-import type { CaptureSummary } from '../capture/status.ts';
+import { toStartSpec } from '../capture/start-spec.ts';
 import type { StartSpec } from '../capture/workload-spec.ts';
 import type { Deps } from '../deps.ts';
 import { CaptureError, ClusterError, UsageError } from '../errors.ts';
 import type { Cluster, ConnectionOptions, Job } from '../kube/cluster.ts';
-import { clock, lateLines } from './begin-words.ts';
+import { clock } from './begin-words.ts';
 import type { CreateFlags } from './capture-flags.ts';
-import { type Made, type OutputFlags, printMade, printManifests, type Shape, toMode } from './create-output.ts';
+import { type Made, type OutputFlags, printMade, toMode } from './create-output.ts';
 import { checkNodeFilters } from './filter-check.ts';
 import { filterLines } from './filter-lines.ts';
 import { Problems, throwProblems } from './flags.ts';
 import { type Order, readOrders } from './orders.ts';
-import {
-  clockLines,
-  count,
-  failureLines,
-  limitWords,
-  locations,
-  plural,
-  size,
-  span,
-  totals,
-  uploadStep,
-} from './render.ts';
-import { waitForEnd } from './wait-for-end.ts';
+import { count, limitWords, plural, span } from './render.ts';
 
 type Flags = CreateFlags & ConnectionOptions & OutputFlags & { filename?: string };
 
 /** A capture that was created, or would be. */
-type Begun = Made & { order: Order; cluster: Cluster; startedAt: Date };
+export type Begun = Made & { order: Order; cluster: Cluster; startedAt: Date };
 
-/** Milliseconds for --cleanup-after-upload. */
-const CLEANUP_LIMIT = 120_000;
-
-/** `capture create`: one Job per node; with --wait, until the last tarball is saved. Returns the exit code. */
+/**
+ * `capture create`: one Job per node; with --wait, until the last tarball is saved. Returns the exit code. What only some
+ * ways to call it need is loaded when they do: a client dry run is mostly loading.
+ */
 export async function create(deps: Deps, flags: Flags): Promise<number> {
   const problems = new Problems();
   const mode = toMode(flags, problems);
   const orders = await readOrders(flags, problems, deps);
   throwProblems(problems);
-  if (mode.kind === 'manifest') return printManifests(deps.ui, orders);
+  if (mode.kind === 'manifest') return (await import('./manifest-output.ts')).printManifests(deps.ui, orders);
   const cluster = await deps.connect(flags);
   const nameOf = ({ request }: Order): string => request.name;
   const begun = await each(deps, orders, nameOf, (order) => {
@@ -59,7 +43,7 @@ export async function create(deps: Deps, flags: Flags): Promise<number> {
         deps,
         begun.done,
         ({ order }) => nameOf(order),
-        (one) => waitAndCleanUp(deps, one, mode.shape),
+        async (one) => (await import('./create-wait.ts')).waitAndCleanUp(deps, one, mode.shape),
       )
     : { done: [], failed: false, fault: undefined };
   // Whoever waits for people's words has been told them by now.
@@ -107,12 +91,12 @@ async function begin(
 ): Promise<Begun> {
   const { request, warnings } = order;
   const place = { wait: order.flags.wait === true, signal: deps.signal };
-  const preflight = kind === 'create' ? startPreflight(request, cluster, place) : undefined;
-  const snapshot = await readSnapshot(request, cluster, { creating: kind !== 'client' }).catch(
-    async (error: unknown) => {
-      throw preflight === undefined ? error : await preflight.explain(error);
-    },
-  );
+  const preflight =
+    kind === 'create' ? (await import('../capture/preflight.ts')).startPreflight(request, cluster, place) : undefined;
+  const reading = readSnapshot(request, cluster, { creating: kind !== 'client' }).catch(async (error: unknown) => {
+    throw preflight === undefined ? error : await preflight.explain(error);
+  });
+  const [snapshot, { planCapture }] = await Promise.all([reading, loadPlanning()]);
   const start = toStartSpec(request.start, cluster);
   const plan = planCapture(request, snapshot, { id: deps.newId() + deps.newId(), startedAt: cluster.now(), start });
   const checking = [
@@ -125,9 +109,16 @@ async function begin(
   const begun = { order, cluster, plan, startedAt: deps.now() };
   if (kind === 'create') return { ...begun, jobs: await apply(deps, { plan, cluster, request }) };
   if (kind === 'client') return { ...begun, jobs: plan.nodes.map(({ job }) => job) };
+  const { dryRunPlan } = await import('../capture/dry-run.ts');
   const answer = await dryRunPlan(plan, cluster);
   for (const warning of answer.warnings) deps.ui.warn(warning);
   return { ...begun, jobs: answer.jobs };
+}
+
+/** What makes a plan, loaded while the first requests are on their way. */
+async function loadPlanning() {
+  await nextTurn();
+  return import('../capture/plan.ts');
 }
 
 async function apply(
@@ -137,22 +128,10 @@ async function apply(
   const togetherMs = request.start?.kind === 'together' ? request.start.timeoutMs : null;
   const ready = plan.nodes.length === 1 ? 'the node is ready' : `all ${count(plan.nodes.length)} nodes are ready`;
   if (togetherMs !== null) ui.note(`Waiting until ${ready}, for ${span(togetherMs)} at most`);
+  const { applyPlan } = await import('../capture/apply.ts');
   const { jobs, at } = await applyPlan(plan, cluster, { togetherMs, signal });
   if (at !== undefined) ui.note(`Now ${ready}: the capture begins at ${clock(at)}`);
   return jobs;
-}
-
-async function waitAndCleanUp(deps: Deps, begun: Begun, shape: Shape): Promise<number> {
-  const code = await waitAndReport(deps, begun, shape);
-  // What failed stays: it tells why, and where the tarball is.
-  if (code === 0 && begun.order.request.cleanup === 'client') await cleanUp(deps, begun.cluster, begun.plan);
-  return code;
-}
-
-async function cleanUp({ ui, signal }: Deps, cluster: Cluster, plan: CapturePlan): Promise<void> {
-  const removed = await deleteCaptures(cluster, [plan.name], { timeoutMs: CLEANUP_LIMIT, signal });
-  const jobs = removed.filter(({ kind }) => kind === 'jobs').length;
-  ui.note(`Removed ${plural(jobs, 'Job')}${plan.secret === undefined ? '' : ' and the Secret'}; the tarballs stay`);
 }
 
 type Described = { request: CaptureRequest; start: StartSpec | undefined };
@@ -175,37 +154,4 @@ function aim({ nodes }: CapturePlan): string {
   ]
     .flat()
     .join(' and ');
-}
-
-async function waitAndReport(deps: Deps, begun: Begun, shape: Shape): Promise<number> {
-  const { cluster, plan, startedAt, order, jobs } = begun;
-  const capture = await waitForEnd(deps, { cluster, name: plan.name, startedAt, jobs, timeoutMs: order.timeoutMs });
-  return await report(deps, capture, { elapsedMs: deps.now().getTime() - startedAt.getTime(), shape });
-}
-
-async function report(
-  deps: Deps,
-  capture: CaptureSummary,
-  { elapsedMs, shape }: { elapsedMs: number; shape: Shape },
-): Promise<number> {
-  const { ui } = deps;
-  const saved = capture.nodes.filter((node) => node.phase === 'completed');
-  const good = saved.length === capture.nodes.length;
-  const { packets, lost, bytes } = totals(capture.nodes);
-  const facts = `${count(packets)} packets, ${count(lost)} lost, ${size(bytes)}`;
-  const head = `${saved.length} of ${plural(capture.nodes.length, 'tarball')} saved in ${(elapsedMs / 1000).toFixed(1)} s: ${facts}`;
-  ui.outcome(good, head);
-  if (saved.length > 0 && shape === 'plain') {
-    const rows = saved.flatMap((node) => {
-      const bytes = size(node.result?.tarball?.bytes ?? 0);
-      return locations(node).map((place) => [node.node, place, bytes]);
-    });
-    await ui.printTable(rows);
-  }
-  for (const line of failureLines(capture)) ui.note(line);
-  for (const line of [...lateLines(capture), ...clockLines(capture)]) ui.warn(line);
-  const rest = `${capture.name} -n ${capture.namespace}`;
-  const other = saved.length > 0 ? 'download' : 'status';
-  ui.note(`Next: ${uploadStep(capture) ?? `kubectl retina capture ${other} ${rest}`}`);
-  return good ? 0 : 1;
 }

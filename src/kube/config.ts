@@ -16,7 +16,7 @@ export type Connection = {
   readonly namespace: string | undefined;
   /** The form in which client-node's WebSocket takes it. */
   readonly config: KubeConfig;
-  /** Whether a request that was begun at a time (of `performance.now`) and not accepted may be with other credentials. */
+  /** Whether a request that was begun at a time (of `monotonic`) and not accepted may be with other credentials. */
   readonly renew: (begunAt: number) => boolean;
 };
 

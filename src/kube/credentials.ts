@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { User } from '@kubernetes/client-node';
 import { type ExecCredential, type ExecPlugin, runPlugin } from './exec-plugin.ts';
 import type { KubeCluster, KubeUser } from './kubeconfig.ts';
+import { monotonic } from './monotonic.ts';
 
 /** Milliseconds for which a token file is not read again; the kubelet renews it long before it expires. */
 const TOKEN_FILE_AGE = 60_000;
@@ -10,7 +11,7 @@ export type Credentials = {
   /** The user with the credentials that count now. The same object, until they change. */
   current(): Promise<User>;
   /**
-   * For a request that was begun at a time (of `performance.now`) and not accepted: whether there may be other credentials
+   * For a request that was begun at a time (of `monotonic`) and not accepted: whether there may be other credentials
    * by now. Those that were had by then are not used again.
    */
   renew(begunAt: number): boolean;
@@ -52,7 +53,7 @@ function fromPlugin(user: User, run: () => Promise<ExecCredential>): Credentials
       : {};
     const renewed = { ...user, ...pair, ...(token ? { token } : {}) };
     const until = expirationTimestamp === undefined ? Number.POSITIVE_INFINITY : Date.parse(expirationTimestamp);
-    known = { user: renewed, until, at: performance.now() };
+    known = { user: renewed, until, at: monotonic() };
     return renewed;
   };
   return {

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { ClusterError, messageOf } from '../errors.ts';
 import type { KubeCluster } from './kubeconfig.ts';
@@ -50,6 +49,8 @@ export async function runPlugin(plugin: ExecPlugin, context: Context): Promise<E
 function spawnPlugin(plugin: ExecPlugin, { cluster, env }: Context) {
   const terminal = process.stdin.isTTY === true && process.stderr.isTTY === true;
   const interactive = terminal && plugin.interactiveMode !== 'Never';
+  // Loaded here, as most kubeconfigs name no plugin.
+  const { spawn } = process.getBuiltinModule('node:child_process');
   const child = spawn(plugin.command ?? '', [...(plugin.args ?? [])], {
     env: {
       ...env,

@@ -4,6 +4,7 @@ import { ClusterError } from '../errors.ts';
 import type { ExecOutcome, ExecTarget } from './cluster.ts';
 import type { Connection } from './config.ts';
 import { toClusterError, toConnectionError } from './kube-error.ts';
+import { monotonic } from './monotonic.ts';
 
 const MAX_STDERR = 16_384;
 /** Milliseconds between pings; a connection that answered nothing since the last one is dead. */
@@ -47,7 +48,7 @@ export async function execInPod(
 /** The socket of a connection; where its credentials are no longer accepted, tried once more with new ones. */
 async function opened(connection: Connection, open: () => Promise<Socket>, signal: AbortSignal): Promise<Socket> {
   for (let renewed = false; ; renewed = true) {
-    const begunAt = performance.now();
+    const begunAt = monotonic();
     try {
       return await unlessAborted(open(), AbortSignal.any([signal, AbortSignal.timeout(OPEN_LIMIT)]));
     } catch (error) {

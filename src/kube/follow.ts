@@ -1,4 +1,3 @@
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClusterError, messageOf } from '../errors.ts';
 import type { Selection } from './cluster.ts';
@@ -117,6 +116,7 @@ async function* watch<T>(
       ...{ watch: 'true', allowWatchBookmarks: 'true', resourceVersion: version, timeoutSeconds: WATCH_SECONDS },
     },
   });
+  const { createInterface } = process.getBuiltinModule('node:readline');
   const lines = createInterface({ input: response, crlfDelay: Number.POSITIVE_INFINITY });
   const end = (why: string): void => {
     if (!signal.aborted) traced(`the watch of ${followed.path} broke off and is renewed: ${why}`);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pRetry from 'p-retry';
 import { ClusterError } from '../errors.ts';
+import { monotonic } from './monotonic.ts';
 
 /** Milliseconds before the second try at least; doubled for each further one up to the longest, and spread at random. */
 const FIRST_PAUSE = 250;
@@ -59,8 +60,8 @@ export type Patience = {
  */
 export async function patiently<T>(attempt: (tries: number, leftMs: number) => Promise<T>, how: Patience): Promise<T> {
   const { totalMs, signal, answered } = how;
-  const began = performance.now();
-  const left = (): number => totalMs - (performance.now() - began);
+  const began = monotonic();
+  const left = (): number => totalMs - (monotonic() - began);
   const last: { error: unknown; tries: number } = { error: undefined, tries: 0 };
   const tried = async (tries: number): Promise<T> => {
     try {
@@ -90,7 +91,7 @@ export async function patiently<T>(attempt: (tries: number, leftMs: number) => P
     const late = signal?.aborted === true && (signal.reason as Error).name === 'TimeoutError';
     if (signal?.aborted === true && !late) throw error;
     if (last.tries === 0) throw late ? outOfTime(error) : error;
-    throw withTries(last.error, last.tries, performance.now() - began);
+    throw withTries(last.error, last.tries, monotonic() - began);
   }
 }
 

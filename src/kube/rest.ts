@@ -5,6 +5,7 @@ import { ClusterError, isUnsure } from '../errors.ts';
 import type { Connection } from './config.ts';
 import { type Contact, createContact, type Troubled } from './contact.ts';
 import { type Identity, toClusterError, toConnectionError } from './kube-error.ts';
+import { monotonic } from './monotonic.ts';
 import { parseRetryAfter, patiently } from './patience.ts';
 import { type Traced, trace } from './trace.ts';
 
@@ -108,7 +109,7 @@ async function tryOnce<T>(line: Line, request: RestRequest, how: How<T>): Promis
   for (let renewed = false; ; renewed = true) {
     // Outside of the limit: a credential plugin may wait until the user has logged in.
     const options = await connect(connection.config);
-    const begunAt = performance.now();
+    const begunAt = monotonic();
     try {
       const asked = (): Promise<T> => ask(line, request, { ...how, options });
       return await (request.passedOn === true ? asked() : contact.watch(asked));

@@ -1,3 +1,5 @@
+import { monotonic } from './monotonic.ts';
+
 /** Takes one line for each request that was answered, or was not. */
 export type Traced = (line: string) => void;
 
@@ -10,13 +12,13 @@ export async function trace<T>(
   request: { method: string; path: string; query?: Readonly<Record<string, string | number | undefined>> },
   send: () => Promise<{ value: T; outcome: string | number }>,
 ): Promise<T> {
-  const began = performance.now();
+  const began = monotonic();
   const query = SHOWN.flatMap((name) =>
     request.query?.[name] === undefined ? [] : [`${name}=${request.query[name]}`],
   );
   const where = `${request.method} ${request.path}${query.length > 0 ? `?${query.join('&')}` : ''}`;
   const told = (outcome: string | number): void =>
-    traced(`${where} ${outcome} in ${Math.round(performance.now() - began)} ms`);
+    traced(`${where} ${outcome} in ${Math.round(monotonic() - began)} ms`);
   try {
     const { value, outcome } = await send();
     told(outcome);

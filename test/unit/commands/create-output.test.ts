@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { printManifests } from '../../../src/commands/create-output.ts';
+import { printManifests } from '../../../src/commands/manifest-output.ts';
 import { request } from '../support/builders.ts';
 
 test('flags of tcpdump in the old filter become fields of the manifest', () => {
