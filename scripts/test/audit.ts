@@ -1,13 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-
-/** What the tests found when they took a command at its word; see test/e2e/support/audit.ts. */
-type Finding = {
-  saved: number;
-  false: readonly string[];
-  unseen: readonly string[];
-  ends: number;
-  left: readonly string[];
-};
+import type { Finding } from '../../test/e2e/support/audit.ts';
 
 /** Adds up what the audit of every command's words found, and says it. Returns what is wrong with it. */
 export function auditProblems(file: string, say: (line: string) => void): string[] {

@@ -79,9 +79,10 @@ type NumberedJob = Omit<Job, 'linkType'> & { linkType: number };
 
 /**
  * One compilation in an instance of its own: libpcap's longjmp is a trap there, after which the instance is of no use.
- * The text of this function runs in the thread, so it may use nothing of this file. What a module exports has no types.
+ * The text of this function runs in the thread, so it may use nothing of this file.
  */
 function compileIn(module: WebAssembly.Module, job: NumberedJob): Compiled {
+  // What a module exports has no types.
   const wasm = new WebAssembly.Instance(module, {}).exports as unknown as Exports;
   const nowhere = { start: 0, end: 0 };
   const refusal = (error: string): Compiled => ({ ok: false, error, unresolved: undefined, word: nowhere });

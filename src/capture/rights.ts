@@ -44,6 +44,10 @@ const NO_EVENTS = 'why a pod was refused, or does not begin, is not told';
 const NO_READY = 'that a node is not Ready is not told';
 const NO_LOG = 'what holds a delivery up is not told';
 
+const unready = optional(rule('list', 'nodes', 'cluster'), NO_READY);
+const heldUp = optional(rule('get', 'pods/log'), NO_LOG);
+const followed = [optional(rule('list watch', 'events'), NO_EVENTS), unready] as const;
+
 /** The rights of each command. What is not here is neither asked for, nor printed, nor in the documentation. */
 export const COMMAND_RIGHTS = {
   create: row(
@@ -81,27 +85,16 @@ export const COMMAND_RIGHTS = {
     [],
     optional(rule('get list', 'priorityclasses.scheduling.k8s.io', 'cluster'), 'whether it is there is not checked'),
   ),
-  wait: row(
-    '`create --wait`',
-    [rule('list watch', 'jobs.batch'), rule('list watch', 'pods')],
-    optional(rule('list watch', 'events'), NO_EVENTS),
-    optional(rule('get', 'pods/log'), NO_LOG),
-    optional(rule('list', 'nodes', 'cluster'), NO_READY),
-  ),
-  sync: row(
-    '`create --sync`',
-    [rule('list watch', 'jobs.batch'), rule('list watch patch', 'pods')],
-    optional(rule('list watch', 'events'), NO_EVENTS),
-    optional(rule('list', 'nodes', 'cluster'), NO_READY),
-  ),
+  wait: row('`create --wait`', [rule('list watch', 'jobs.batch'), rule('list watch', 'pods')], ...followed, heldUp),
+  sync: row('`create --sync`', [rule('list watch', 'jobs.batch'), rule('list watch patch', 'pods')], ...followed),
   undo: row('`create`, when it has to undo', [rule('delete', 'jobs.batch'), rule('list patch', 'pods')]),
   undoSecret: row('the same, with credentials that are typed', [rule('delete', 'secrets')]),
   status: row(
     '`list`, `status`',
     [rule('list', 'jobs.batch'), rule('list', 'pods')],
     optional(rule('list', 'events'), NO_EVENTS),
-    optional(rule('get', 'pods/log'), NO_LOG),
-    optional(rule('list', 'nodes', 'cluster'), NO_READY),
+    unready,
+    heldUp,
   ),
   stop: row('`stop`', [rule('list watch', 'jobs.batch'), rule('list watch patch', 'pods')]),
   delete: row(

@@ -46,10 +46,11 @@ function ended(exitCode: number): Pod {
   };
 }
 
-/** Of a cluster, only what reads captures: a list of other objects cannot have the types of each kind. */
+/** Of a cluster, only what reads captures. */
 function clusterOf(pods: readonly Pod[]): Cluster {
   const lists: Record<string, unknown[]> = { jobs: [theirs], pods: [...pods], events: [] };
   const list = async (kind: string) => lists[kind] ?? [];
+  // One list for all kinds, which a generic method's type does not let through.
   return { namespace: 'shop', now: () => START, list } as unknown as Cluster;
 }
 

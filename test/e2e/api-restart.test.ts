@@ -1,13 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { retina, retinaOk, start } from './support/cli.ts';
-import { kubectl, namespace, nodesReady, onNode, SCRIPTS, until } from './support/cluster.ts';
-import { packetsIn } from './support/judge.ts';
-import { DIR, ended, forget, leavings, said, tarballsOf } from './support/leavings.ts';
+import { kubectl, namespace, nodesReady, SCRIPTS, until } from './support/cluster.ts';
+import { assertBothSaved, ended, forget, leavings, said } from './support/leavings.ts';
 import { startTraffic } from './support/traffic.ts';
 
 const NS = 'e2e-api-restart';
@@ -45,11 +43,7 @@ test('the API server restarts, and is stopped for 30 s, while it is waited for: 
   assert.match(ran.stderr, /the API server does not answer \(for \d+ s\); it is asked again\n/);
   assert.match(ran.stderr, /the API server answers again, after \d+ s\n/);
   assert.match(ran.stderr, /✔ 2 of 2 tarballs saved/);
-  const tarballs = tarballsOf(NAME);
-  assert.equal(tarballs.length, 2);
-  for (const { node, name } of tarballs) {
-    assert.ok((await packetsIn(readFileSync(onNode(node, `${DIR}/${name}`)))) > 0, name);
-  }
+  await assertBothSaved(NAME);
 });
 
 test('it restarts while a capture is stopped and deleted: both are done', async () => {

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { type Asked, type Fate, type Faults, startFaults } from './support/api-faults.ts';
 import { retina, retinaOk } from './support/cli.ts';
-import { kubectl, namespace, objects, onNode, until } from './support/cluster.ts';
-import { packetsIn } from './support/judge.ts';
-import { DIR, forget, leavings, tarballsOf } from './support/leavings.ts';
+import { kubectl, namespace, objects, until } from './support/cluster.ts';
+import { assertBothSaved, forget, leavings } from './support/leavings.ts';
 import { startTraffic } from './support/traffic.ts';
 
 const NS = 'e2e-api-stop';
@@ -40,17 +38,6 @@ async function capturing(name: string): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 1500));
 }
 
-async function assertSaved(name: string): Promise<void> {
-  const tarballs = tarballsOf(name);
-  assert.deepEqual(
-    tarballs.map(({ node }) => node),
-    ['node1', 'node2'],
-  );
-  for (const { node, name: file } of tarballs) {
-    assert.ok((await packetsIn(readFileSync(onNode(node, `${DIR}/${file}`)))) > 0, file);
-  }
-}
-
 async function assertGone(name: string): Promise<void> {
   assert.deepEqual(
     (await leavings(NS, name)).filter((left) => left.includes(`/${NS}/`)),
@@ -80,7 +67,7 @@ describe('stop', () => {
     const ran = await retina(['capture', 'stop', 'api-rough', '-n', NS], { env: front.env });
     assert.equal(ran.code, 0, ran.stderr);
     assert.match(ran.stderr, /✔ capture api-rough stopped in [\d.]+ s; 2 of 2 tarballs saved/);
-    await assertSaved('api-rough');
+    await assertBothSaved('api-rough');
   });
 
   test('it is forbidden: nothing stops, and it says so', async () => {
@@ -110,7 +97,7 @@ describe('stop', () => {
     assert.equal(ran.stderr.match(/the API server does not answer \(for \d+ s\); it is asked again/g)?.length, 1);
     assert.match(ran.stderr, /the API server answers again, after (2[89]|3\d) s/);
     assert.match(ran.stderr, /2 of 2 tarballs saved/);
-    await assertSaved('api-forbidden');
+    await assertBothSaved('api-forbidden');
   });
 });
 
@@ -160,7 +147,7 @@ describe('delete', () => {
     const again = await retina(args, { env: front.env });
     assert.ok(again.code === 0 || /there is no capture api-unseen/.test(again.stderr), again.stderr);
     await assertGone('api-unseen');
-    await assertSaved('api-unseen');
+    await assertBothSaved('api-unseen');
   });
 
   test('the server is away for 15 s while pods end: it waits, and says that all is gone', async () => {
@@ -179,7 +166,7 @@ describe('delete', () => {
     assert.match(ran.stderr, /the API server answers again, after 1\d s/);
     assert.equal(ran.stdout.match(/ deleted$/gm)?.length, 4);
     await assertGone('api-waited');
-    await assertSaved('api-waited');
+    await assertBothSaved('api-waited');
     assert.equal(await kubectl('get', 'jobs', '-n', NS, '-l', 'capture-name=api-waited', '-o', 'name'), '');
   });
 });

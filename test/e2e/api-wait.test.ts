@@ -6,9 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { type Asked, type Fate, type Faults, startFaults } from './support/api-faults.ts';
 import { CLI, type Ran, retina, retinaOk, start } from './support/cli.ts';
-import { kubectl, namespace, onNode, until } from './support/cluster.ts';
-import { packetsIn } from './support/judge.ts';
-import { DIR, ended, forget, said, tarballsOf } from './support/leavings.ts';
+import { kubectl, namespace, until } from './support/cluster.ts';
+import { assertBothSaved, ended, forget, said } from './support/leavings.ts';
 import { startTraffic } from './support/traffic.ts';
 
 const NS = 'e2e-api-wait';
@@ -32,14 +31,7 @@ async function front(): Promise<Faults> {
 async function assertSaved(name: string, ran: Ran): Promise<void> {
   assert.equal(ran.code, 0, ran.stderr);
   assert.match(ran.stderr, /✔ 2 of 2 tarballs saved/);
-  const tarballs = tarballsOf(name);
-  assert.deepEqual(
-    tarballs.map(({ node }) => node),
-    ['node1', 'node2'],
-  );
-  for (const { node, name: file } of tarballs) {
-    assert.ok((await packetsIn(readFileSync(onNode(node, `${DIR}/${file}`)))) > 0, file);
-  }
+  await assertBothSaved(name);
 }
 
 function assertTold(stderr: string, seconds: RegExp): void {

@@ -6,7 +6,7 @@ import { kubectl, type NodeName, objects, onNode, SCRIPTS, until } from './clust
 import { fromStores } from './stores.ts';
 
 /** What was looked into of a command's words: tarballs called saved, and objects said to be gone. */
-type Finding = {
+export type Finding = {
   saved: number;
   false: readonly string[];
   unseen: readonly string[];

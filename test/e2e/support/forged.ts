@@ -23,6 +23,7 @@ type Forged = { result?: object; order?: object; ok?: boolean; log?: boolean; no
 /** The order of a pod that delivers to one place of another's choice. */
 export function orderTo(destination: object): object {
   const s3 = { bucket: 'caps', region: 'us-east-1', prefix: 'p', ca: null, checksums: 'when_supported' };
+  // Of a kind that its caller chose, which may be none.
   return spec({ destinations: [{ ...s3, ...destination } as never] });
 }
 

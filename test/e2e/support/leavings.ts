@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { rmSync, statSync } from 'node:fs';
+import { readFileSync, rmSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Ran, start } from './cli.ts';
 import { filesOn, NODES, type NodeName, objects, onNode, until } from './cluster.ts';
+import { packetsIn } from './judge.ts';
 
 /** The directory on the nodes where captures go when nothing else is said. */
 export const DIR = '/mnt/retina/captures';
@@ -53,6 +54,18 @@ export function tarballsOf(capture: string, directory = DIR): { node: NodeName; 
       const [node = '', name = ''] = file.split('/');
       return { node: node as NodeName, name };
     });
+}
+
+/** Fails unless a capture has left one tarball on each node, with packets that capinfos counts. */
+export async function assertBothSaved(capture: string): Promise<void> {
+  const tarballs = tarballsOf(capture);
+  assert.deepEqual(
+    tarballs.map(({ node }) => node),
+    [...NODES],
+  );
+  for (const { node, name } of tarballs) {
+    assert.ok((await packetsIn(readFileSync(onNode(node, `${DIR}/${name}`)))) > 0, name);
+  }
 }
 
 /** Everything that a capture left in the cluster and on the disks of its nodes. */

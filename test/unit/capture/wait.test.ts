@@ -17,6 +17,7 @@ function watched() {
     told.set(kind, changed);
     return new Promise<void>((resolve) => until.addEventListener('abort', () => resolve()));
   };
+  // Of a cluster, only what waiting asks: all else would fail the test.
   const cluster = { namespace: 'shop', now: () => START, follow, withSignal: () => cluster } as unknown as Cluster;
   const tell = async (jobs: readonly object[], pods: readonly object[]): Promise<void> => {
     told.get('jobs')?.(jobs);
@@ -87,6 +88,7 @@ suite('waiting', () => {
   test('a server that no longer answers: how it ended is not known, and the capture goes on', async () => {
     const away = new ClusterError('the API server refused the connection (tried 99 times in 300 s)');
     const follow = () => Promise.reject(away);
+    // Of a cluster, only what waiting asks first.
     const cluster = { namespace: 'shop', now: () => START, follow } as unknown as Cluster;
     const waiting = waitForCapture(cluster, 'web', {
       ...{ timeoutMs: null, signal: new AbortController().signal, progress: () => undefined },

@@ -12,6 +12,7 @@ function clusterOf(namespace: string, jobs: readonly Job[]): Cluster {
     return kind === 'jobs' ? jobs.filter((job) => where === undefined || job.metadata?.namespace === where) : [];
   };
   const cluster = { namespace, now: () => START, list, withNamespace: (other: string) => clusterOf(other, jobs) };
+  // Of a cluster, only what looks names up: all else would fail the test.
   return cluster as unknown as Cluster;
 }
 

@@ -112,6 +112,7 @@ const forged = fc
     } as Job;
     const whole = podOf(
       made,
+      // A state that no kubelet tells, which is what is tried.
       from.state as never,
       { phase: from.phase, conditions: from.conditions, message: from.words } as Pod['status'],
     );
