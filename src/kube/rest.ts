@@ -1,7 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { pipeline, type Readable } from 'node:stream';
-import { ClusterError, isUnsure } from '../errors.ts';
+import { ClusterError, isUnsure, messageOf, UsageError } from '../errors.ts';
 import type { Connection } from './config.ts';
 import { type Contact, createContact, type Troubled } from './contact.ts';
 import { type Identity, toClusterError, toConnectionError } from './kube-error.ts';
@@ -148,7 +148,14 @@ async function ask<T>(
 /** Options for a connection. Asked anew for each request: a token may have expired. */
 async function connect(config: Connection['config']): Promise<https.RequestOptions> {
   const options: https.RequestOptions = {};
-  await config.applyToHTTPSOptions(options);
+  await config.applyToHTTPSOptions(options).catch((error: unknown) => {
+    if (error instanceof ClusterError || error instanceof UsageError) throw error;
+    // What client-node has built in for auth-providers fails in its own words.
+    throw new ClusterError(`the credentials of the kubeconfig cannot be used: ${messageOf(error)}`, {
+      hint: 'Does kubectl get nodes work? An auth-provider is best replaced by a credential plugin, such as kubelogin.',
+      cause: error,
+    });
+  });
   // client-node's agents, one for each set of credentials, close every connection after its first request.
   if (options.agent instanceof http.Agent) Object.assign(options.agent, { keepAlive: true, maxSockets: MAX_SOCKETS });
   return options;

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { constants, createGzip } from 'node:zlib';
 import { ClusterError } from '../../../src/errors.ts';
@@ -59,5 +62,33 @@ test('JSON that is no object is no answer of an API server', async () => {
       refused(/did not answer in JSON as an API server does/),
       text,
     );
+  }
+});
+
+test('an auth-provider whose token has expired: why it cannot be renewed, and what to use instead', async () => {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const config = {
+    ...{
+      'id-token': `${part({ alg: 'none' })}.${part({ exp: 1 })}.x`,
+      'refresh-token': 'again',
+      'client-id': 'kubectl',
+    },
+    'idp-issuer-url': 'http://127.0.0.1:9/',
+  };
+  const kubeconfig = {
+    ...{ apiVersion: 'v1', kind: 'Config', 'current-context': 'c' },
+    clusters: [{ name: 'c', cluster: { server: 'http://127.0.0.1:9' } }],
+    contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+    users: [{ name: 'u', user: { 'auth-provider': { name: 'oidc', config } } }],
+  };
+  const directory = mkdtempSync(join(tmpdir(), 'retina-unit-'));
+  try {
+    const file = join(directory, 'config');
+    writeFileSync(file, JSON.stringify(kubeconfig));
+    const connection = loadConfig({ kubeconfig: file }, { HOME: '/nonexistent' });
+    const rest = createRest(connection, { timeoutMs: 1000, traced: () => undefined, troubled: () => undefined });
+    await assert.rejects(rest.json(get), refused(/^the credentials of the kubeconfig cannot be used: /));
+  } finally {
+    rmSync(directory, { recursive: true });
   }
 });
