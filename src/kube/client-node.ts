@@ -114,12 +114,17 @@ function containersOf({ connection, rest, signal, traced }: Used): Pick<Cluster,
   const path = ({ namespace, pod }: ContainerTarget, what: string): string =>
     `${pathOf('pods', namespace)}/${encodeURIComponent(pod)}/${what}`;
   return {
-    log: (target, { lines, seconds, bytes }, until) => {
+    log: async (target, { lines, seconds, bytes }, until) => {
       const query = { container: target.container, tailLines: lines, sinceSeconds: seconds, limitBytes: bytes };
-      return rest.text({
-        ...{ method: 'GET', path: path(target, 'log'), query, signal: AbortSignal.any([until, signal]) },
-        passedOn: true,
-      });
+      const both = AbortSignal.any([until, signal]);
+      try {
+        return await rest.text({ method: 'GET', path: path(target, 'log'), query, signal: both, passedOn: true });
+      } catch (error) {
+        // Whose silence it is, the node's or the server's, tells a request that is the server's own.
+        const silent = error instanceof ClusterError && error.status === undefined;
+        if (silent && !both.aborted) await rest.text({ method: 'GET', path: '/version', signal: both }).catch(() => '');
+        throw error;
+      }
     },
     exec: (target, stdout, until) =>
       trace(traced, { method: 'GET', path: path(target, 'exec') }, async () => {

@@ -12,7 +12,7 @@ import { type Traced, trace } from './trace.ts';
 /** Connections kept open: as many as a command has requests in flight. */
 const MAX_SOCKETS = 64;
 /** Milliseconds for a request to a node, which may be dead. */
-const NODE_LIMIT = 10_000;
+const NODE_LIMIT = 5_000;
 /** Milliseconds for a request, all its tries included, when no `--request-timeout` was given. */
 const DEFAULT_TIMEOUT = 60_000;
 /** Milliseconds for its first try; doubled for each further one: a connection may be dead without telling so. */
