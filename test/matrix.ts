@@ -27,6 +27,7 @@ const interrupt = at('interrupt');
 const signals = at('signals');
 const killed = at('killed-client');
 const waiting = at('waiting');
+const webhooks = at('webhooks');
 const nodes = at('waiting-nodes');
 const clocks = at('clocks');
 const local = at('download');
@@ -44,6 +45,12 @@ const EARLIER = none('the capture runs by then');
 function stuck(name: string): Cells {
   const test = waiting(`${name}: the words, the hint, in time; status and list the same; stop and delete`);
   return [test, test, test, test, test];
+}
+
+/** A creation that does not come about: the other commands have nothing to act on. */
+function never(create: MappedCell): Cells {
+  const nothing = none('nothing was created');
+  return [create, nothing, nothing, nothing, nothing];
 }
 
 const rows: readonly (readonly [fault: string, cells: Cells])[] = [
@@ -195,6 +202,14 @@ const rows: readonly (readonly [fault: string, cells: Cells])[] = [
   ['image: its registry refuses the connection', stuck('closed')],
   ['image: not on the node, and not to be pulled', stuck('never')],
   ['admission: refuses the pods after the Jobs are created', stuck('ruled')],
+  [
+    'admission: a webhook refuses the Job of one node',
+    never(webhooks('that refuses the Job of one node: all is undone, and its words are told')),
+  ],
+  [
+    'admission: a webhook does not answer',
+    never(webhooks('that does not answer: told with the name of the webhook, and nothing is created')),
+  ],
   ['host path: a file is in its place', stuck('filed')],
   ['Secret: not there', stuck('keyless')],
   ['image: its command is not there', stuck('foreign')],

@@ -68,7 +68,7 @@ describe('an admission webhook', () => {
     await kubectl('delete', 'validatingwebhookconfiguration', NS, '--ignore-not-found');
     await retina(['capture', 'delete', '--all', '-n', NS]);
     await shut().catch(() => undefined);
-    forget('tried', 'second', 'down', 'late');
+    forget('tried', 'second', 'down', 'podless');
     rmSync(directory, { recursive: true });
     await clean();
   });
@@ -108,12 +108,12 @@ describe('an admission webhook', () => {
 
   test('that refuses the pods once the Jobs are there: --wait ends with its words, and delete leaves nothing', async () => {
     rule = ({ kind, dryRun }) => (kind.kind === 'Pod' && !dryRun ? 'no host network here' : undefined);
-    const ran = await create('late', '--wait', '--timeout', '1m');
+    const ran = await create('podless', '--wait', '--timeout', '1m');
     assert.equal(ran.code, 1);
     assert.match(ran.stderr, /node1: failed: its pod was refused: .*captures\.example\.com.* no host network here/);
     assert.match(ran.stderr, /✖ 0 of 2 tarballs saved/);
-    assert.match((await retina(['capture', 'status', 'late', '-n', NS])).stdout, /no host network here/);
-    await retinaOk(['capture', 'delete', 'late', '-n', NS]);
-    assert.deepEqual(await leavings(NS, 'late'), []);
+    assert.match((await retina(['capture', 'status', 'podless', '-n', NS])).stdout, /no host network here/);
+    await retinaOk(['capture', 'delete', 'podless', '-n', NS]);
+    assert.deepEqual(await leavings(NS, 'podless'), []);
   });
 });
