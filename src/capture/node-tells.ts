@@ -118,10 +118,8 @@ function starting({ job, events, nodes }: Seen, pod: Pod): Told {
       hint: `See: kubectl describe node ${node}`,
     };
   }
-  return (
-    startEvent(events, pod) ?? {
-      phase: 'waiting',
-      ...(waitingWords(pod.status?.containerStatuses?.[0]) ?? { problem: 'starting' }),
-    }
-  );
+  const [container] = pod.status?.containerStatuses ?? [];
+  // Whatever kept it from starting is over: a Secret that follows its Job may not have been there at first.
+  if (container?.state?.running !== undefined) return { phase: 'waiting', problem: 'starting' };
+  return startEvent(events, pod) ?? { phase: 'waiting', ...(waitingWords(container) ?? { problem: 'starting' }) };
 }

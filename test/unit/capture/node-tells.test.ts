@@ -9,9 +9,10 @@ import { evicted, statusOf } from '../support/statuses.ts';
 const job = jobOf('node1');
 const running = { running: {} };
 
-/** What an event tells of the pod of the Job, which is being created. */
-function held(reason: string, message: string): NodeStatus {
-  const pod = podOf(job, { waiting: { reason: 'ContainerCreating' } }, { phase: 'Pending' });
+const creating = podOf(job, { waiting: { reason: 'ContainerCreating' } }, { phase: 'Pending' });
+
+/** What an event tells of the pod of the Job. */
+function held(reason: string, message: string, pod = creating): NodeStatus {
   const metadata = { ...pod.metadata, uid: 'p1' };
   const event = { metadata: {}, involvedObject: { kind: 'Pod', uid: 'p1' }, reason, message };
   return statusOf({ ...pod, metadata }, { events: [event] });
@@ -44,6 +45,13 @@ suite('what keeps a node from capturing', () => {
     }
     assert.match(held('FailedCreatePodSandBox', 'no runtime').problem ?? '', /^its sandbox cannot be made: no runtime/);
     assert.equal(held('Pulling', 'x').problem, 'starting');
+  });
+
+  test('what kept a container from starting is over once it runs, though it does not listen yet', () => {
+    const pod = podOf(job, running);
+    for (const container of pod.status?.containerStatuses ?? []) container.started = false;
+    const told = held('FailedMount', 'MountVolume.SetUp failed for volume "s3" : secret "keys" not found', pod);
+    assert.deepEqual([told.phase, told.problem, told.hint, told.mayStart], ['waiting', 'starting', undefined, false]);
   });
 
   test('a pod without a place has a hint for each of the reasons', () => {
