@@ -118,15 +118,15 @@ async function killIn(namespace: string, selector: string, words: readonly strin
   process.kill(await pidIn(namespace, selector, words), 'SIGKILL');
 }
 
+/** The one such process in the pods. A child that has just been forked still looks like its parent. */
 async function pidIn(namespace: string, selector: string, words: readonly string[]): Promise<number> {
   const pods = await items<{ metadata: { uid: string } }>('pods', '-n', namespace, '-l', selector);
-  const [pid, ...more] = pods.flatMap(({ metadata }) => pidsOf(words, metadata.uid));
-  if (pid === undefined || more.length > 0) {
-    throw new Error(
-      `${pid === undefined ? 0 : 1 + more.length} processes ${words.join(' ')} in the pods of ${selector}`,
-    );
-  }
-  return pid;
+  let pids: number[] = [];
+  await until(`there is one process ${words.join(' ')} in the pods of ${selector}`, () => {
+    pids = pods.flatMap(({ metadata }) => pidsOf(words, metadata.uid));
+    return pids.length === 1;
+  });
+  return pids[0] ?? 0;
 }
 
 /** A proxy to the API server that cuts all its connections each time so many bytes have come through; new ones are taken. */
