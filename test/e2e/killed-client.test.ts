@@ -178,8 +178,10 @@ describe('kill -9 of what comes later', () => {
         async (where) => {
           await assertGoesByItself(NS, where);
           await retina(['capture', verb, 'going', '-n', NS]);
-          const { stdout } = await retina(['capture', 'list', '-n', NS]);
-          assert.doesNotMatch(stdout, /Capturing|Pending/, where);
+          // What had not begun was told, and ends as soon as it does.
+          const over = async (): Promise<boolean> =>
+            !/Capturing|Pending/.test((await retina(['capture', 'list', '-n', NS])).stdout);
+          await until(`all have ended: ${where}`, over);
         },
       );
       assert.ok(kills >= 2 * writes, `killed ${kills} times`);
