@@ -75,7 +75,7 @@ describe('what a destination did not take is sent again from its node', () => {
     const ran = await upload(['late']);
     assert.equal(ran.code, 0, ran.stderr);
     assert.match(ran.stderr, /✔ 2 of 2 tarballs saved by every destination/);
-    assert.match(ran.stdout, /^node1 +s3:\/\/not-yet\/retina\/captures\/late-node1-\d+UTC.tar.gz +[\d.]+ kB$/m);
+    assert.match(ran.stdout, /^node1 +s3:\/\/not-yet\/retina\/captures\/late-node1-\d+UTC.tar.gz +[\d.]+ [kM]B$/m);
     assert.deepEqual(await objects(NS), before);
     for (const node of NODES) {
       const [name = ''] = on(node, RESCUED, 'late').filter(isTarball);

@@ -186,7 +186,7 @@ describe('what is captured', () => {
     assert.match(await onNode1('ip', '-d', 'link', 'show', veth), /promiscuity 0/);
     await retinaOk(['capture', 'stop', 'what-taken', '-n', NS]);
     const { path } = await bundleOf('what-taken');
-    assert.match(readFileSync(join(path, 'tcpdump.log'), 'utf8'), / -p -U --immediate-mode /);
+    assert.match(readFileSync(join(path, 'tcpdump.log'), 'utf8'), / -p --immediate-mode -U /);
     assert.match(readFileSync(join(path, 'packets.txt'), 'latin1'), /^ +1 {2}[\d:.]+ IP /);
   });
 });
