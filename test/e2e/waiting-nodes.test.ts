@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
 import { retina, retinaOk, start } from './support/cli.ts';
-import { items, kubectl, namespace, nodesReady, SCRIPTS, until } from './support/cluster.ts';
+import { items, kubectl, namespace, SCRIPTS, until } from './support/cluster.ts';
 import { packetCount, pcaps, unpack } from './support/judge.ts';
 import { downloads, ended, filesOf, forget, said, tarballsOf, writes, written } from './support/leavings.ts';
 import { killWorkload } from './support/planted.ts';
@@ -25,16 +25,6 @@ async function boot(): Promise<void> {
   }
 }
 
-/** Has the kubelet of node2 take so much free memory for too little. */
-async function threshold(now: string, next: string): Promise<void> {
-  const file = '/etc/kubernetes/kubelet.yaml';
-  const edit = ['sed', '-i', `s/memory.available: ${now}/memory.available: ${next}/`, file];
-  for (const command of [edit, ['pkill', '-x', 'kubelet']]) {
-    const ran = await node('exec', 'node2', ...command);
-    assert.equal(ran.exitCode, 0, ran.stderr);
-  }
-}
-
 const create = (name: string, ...flags: readonly string[]) => ['capture', 'create', '-n', NS, '--name', name, ...flags];
 
 async function capturing(name: string): Promise<void> {
@@ -48,7 +38,7 @@ describe('a capture that is killed', () => {
   let clean: () => Promise<void>;
   before(async () => {
     clean = await namespace(NS);
-    forget('slain', 'early', 'cut', 'cold', 'lost', 'cordoned', 'drained', 'pressed');
+    forget('slain', 'early', 'cut', 'cold', 'lost', 'cordoned', 'drained');
     await until('pods may be made', async () => (await items('serviceaccounts', '-n', NS)).length > 0);
     await startStream(NS, 'node1');
   });
@@ -57,7 +47,7 @@ describe('a capture that is killed', () => {
     await kubectl('uncordon', 'node2');
     await retina(['capture', 'delete', '--all', '-n', NS]);
     rmSync(output, { recursive: true });
-    forget('slain', 'cut', 'pressed');
+    forget('slain', 'cut');
     await clean();
   });
 
@@ -120,30 +110,6 @@ describe('a capture that is killed', () => {
       'its Job is complete',
       async () => (await retina(['capture', 'status', 'drained', '-n', NS])).code === 0,
     );
-  });
-
-  test('by the kubelet, whose node runs out of memory: its words are told, and nothing is called saved that is not', async () => {
-    await startStream(NS, 'node2');
-    const waiting = start(create('pressed', ...ON2, '--duration', '10m', '--wait'), { timeoutSeconds: 200 });
-    await until('it has written', () => written('pressed', 'node2') > 1_000_000);
-    await threshold('100Mi', '1000Gi');
-    try {
-      const ran = await ended(waiting);
-      const words = /evicted by the kubelet of its node: The node was low on resource: memory/;
-      assert.match(ran.stderr, words);
-      assert.match((await retina(['capture', 'status', 'pressed', '-n', NS])).stdout, words);
-      // A kubelet in need leaves a second or none: long enough for what streams out, or not.
-      const saved = tarballsOf('pressed').length;
-      assert.equal(ran.code, saved === 1 ? 0 : 1, ran.stderr);
-      assert.match(ran.stderr, new RegExp(`${saved} of 1 tarball saved`));
-    } finally {
-      await threshold('1000Gi', '100Mi');
-    }
-    await nodesReady();
-    const got = await retina(['capture', 'download', 'pressed', '-n', NS, '-o', output, '--partial']);
-    assert.equal(readdirSync(join(output, 'pressed')).length, 1, got.stderr);
-    rmSync(join(output, 'pressed'), { recursive: true });
-    await retinaOk(['capture', 'delete', 'pressed', '-n', NS]);
   });
 
   test('by a power cut: told while the node is away, and fetched when it is back', async () => {
