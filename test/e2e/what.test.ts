@@ -86,6 +86,9 @@ describe('what is captured', () => {
     await apply(pod(NS, 'flood', 'node1', { udp: ['bash', '-c', loop] }));
     await kubectl('-n', NS, 'wait', '--for=condition=Ready', 'pod/flood', '--timeout=60s');
     veth = / dev (\S+)/.exec(await onNode1('ip', 'route', 'get', client))?.[1] ?? assert.fail('no interface');
+    // A Service may take its time after its pods are Ready.
+    const request = `tcp dst port 8080 and src host ${client} and tcp[tcpflags] & tcp-push != 0`;
+    await onNode1('timeout', '60', 'tcpdump', '-Z', 'root', '-c', '1', '-i', veth, request);
   });
   after(async () => {
     await retina(['capture', 'delete', '--all', '-n', NS]);
