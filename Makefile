@@ -7,7 +7,7 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export RETINA_AGENT_IMAGE ?= localhost/kubectl-retina/capture:dev
 
 .PHONY: help demo demo-local test test-unit test-contract test-local test-e2e test-release release build image cluster-up cluster-down \
-  lint format bench deps clean deps-local deps-release image-load pcap-filter stores \
+  lint format bench bench-long deps clean deps-local deps-release image-load pcap-filter stores \
   image-archive image-push verify-release release-notes krew-manifest release-tools
 
 help: ## this list
@@ -40,14 +40,16 @@ test-release: deps ## tests of a release: makes it twice, and installs it with K
 build: deps-local ## dist/kubectl-retina, the program as one file
 	@node scripts/build.ts
 
-release: deps-local deps-release ## dist/release: archives for six platforms, checksums, Krew's manifest (needs root)
+release: deps-release ## dist/release: archives for six platforms, checksums, Krew's manifest, the image; checked (needs root)
 	@node scripts/release.ts
+	@node scripts/verify-release.ts
 
 image: deps build ## dist/capture-image.tar, the image that captures on the nodes
 	@scripts/image
 
-image-archive: image deps-release ## dist/release/…oci.tar, the image for amd64 and arm64 as a file that registries import
+image-archive: deps-release build ## dist/release/…oci.tar, the image for amd64 and arm64 as a file that registries import
 	@node scripts/build.ts linux-arm64
+	@scripts/image
 	@scripts/image arm64
 	@scripts/image-archive
 
@@ -75,16 +77,12 @@ lint: deps ## formatting, rules, types and shell scripts
 format: deps-local ## formats the sources
 	@biome check --write --error-on-warnings .
 
-bench: cluster-up image-load stores ## measurements, each beside what a user would use instead; bench/RESULTS.md
-	@test/cluster/exec node bench/startup.bench.ts
-	@node bench/workload.bench.ts
-	@node bench/delivery.bench.ts
+bench: cluster-up image-load stores ## measurements, each beside what a user would use instead; bench/RESULTS.md (an hour)
+	@bench/run
+
+bench-long: build stores ## measurements that take longer: a tarball of 42 GB, packets as fast as they come; into the same file
 	@node bench/long-upload.bench.ts
-	@test/cluster/exec node bench/first-packet.bench.ts
-	@test/cluster/exec node bench/list.bench.ts
-	@test/cluster/exec node bench/preflight.bench.ts
-	@test/cluster/fake-nodes 1000
-	@test/cluster/exec node bench/create.bench.ts; status=$$?; test/cluster/fake-nodes 0; exit $$status
+	@node bench/delivery.bench.ts 1000 0
 
 pcap-filter: ## builds src/bpf/pcap-filter.json, libpcap's filter compiler, from Debian's source package
 	@scripts/pcap-filter/build

@@ -19,6 +19,8 @@ import { packBinary, tryBinary, warmCaches } from './build/binary.ts';
 import { bundle } from './build/bundle.ts';
 import { stripNode } from './build/strip.ts';
 import { type Target, targets } from './build/targets.ts';
+import { listArchive } from './release/list.ts';
+import { writePapers } from './release/papers.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const scripts = join(import.meta.dirname, 'build');
@@ -48,6 +50,12 @@ async function timed<T>(what: string, action: () => Promise<T> | T, result: (val
   return value;
 }
 
+/** Writes what the Dockerfile puts beside the program. */
+function writeImagePapers(target: Target): void {
+  const { os, arch } = listArchive(target, '');
+  if (os === 'linux') writePapers(root, target, join(root, `dist/papers-${os}-${arch}`));
+}
+
 /** Gives the binary its second name, as a link: it is large. */
 function linkAlias({ output, alias }: Target): void {
   if (alias === undefined) return;
@@ -59,6 +67,7 @@ async function build(target: Target): Promise<void> {
   const output = join(root, target.output);
   mkdirSync(dirname(output), { recursive: true });
   copyFileSync(join(root, COMPLETER), join(dirname(output), basename(COMPLETER)));
+  writeImagePapers(target);
   const sumFile = `${output}.sum`;
   const sum = hashInputs(target);
   if (existsSync(output) && existsSync(sumFile) && readFileSync(sumFile, 'utf8') === sum) {

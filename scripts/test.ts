@@ -2,31 +2,41 @@
 //
 // usage: node scripts/test.ts SUITE...      (the suites are in test/suites.ts; TEST_ONLY=glob: only these files)
 //
-// What a suite needs first (the binary, the cluster) is made by make; if that fails, it counts as one failed test. The
-// cluster is left as it was found: up or down.
-import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+// What a suite needs first (the binary, the clusters) is made by make; if that fails, it counts as one failed test. The
+// clusters are left as they were found: up or down.
+import { spawn } from 'node:child_process';
+import { appendFileSync, existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, matchesGlob, resolve } from 'node:path';
 import { styleText } from 'node:util';
+import { type FileRun, runFailedAgain, sumCounts } from './test/again.ts';
 import { auditProblems } from './test/audit.ts';
 import { addCounts, type Counts, noCounts, renderCounts } from './test/counts.ts';
 import { matrixProblems } from './test/fault-matrix.ts';
+import { clusterEnv, endCluster, inLanes, isThere } from './test/lanes.ts';
 import { type Suite, suites } from './test/suites.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const interrupted = new AbortController();
 const outcomesFile = join(root, 'dist/test-outcomes.jsonl');
 const auditFile = join(root, 'dist/test-audit.jsonl');
+const failuresFile = join(root, 'dist/test-failures.txt');
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
 /** Runs a command with this terminal; resolves to whether it succeeded. */
-function run(command: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<boolean> {
+function run(
+  command: readonly string[],
+  env: NodeJS.ProcessEnv = process.env,
+  shown: 'at once' | 'at the end' = 'at once',
+): Promise<boolean> {
   const [program = '', ...args] = command;
-  const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const words: Buffer[] = [];
+  const output = shown === 'at once' ? 'inherit' : 'pipe';
+  const child = spawn(program, args, { cwd: root, env, stdio: ['ignore', output, output] });
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => words.push(chunk));
   const stop = () => child.kill('SIGINT');
   interrupted.signal.addEventListener('abort', stop);
   return new Promise((done) => {
@@ -35,13 +45,11 @@ function run(command: readonly string[], env: NodeJS.ProcessEnv = process.env): 
       done(ok && !interrupted.signal.aborted);
     };
     child.on('error', () => end(false));
-    child.on('exit', (code) => end(code === 0));
+    child.on('close', (code) => {
+      process.stdout.write(Buffer.concat(words));
+      end(code === 0);
+    });
   });
-}
-
-/** Also true of a cluster that did not come up in full. */
-function hasCluster(): boolean {
-  return existsSync(process.env.RETINA_TESTCLUSTER ?? '/tmp/retina-testcluster');
 }
 
 async function runSuite(suite: Suite): Promise<Counts> {
@@ -54,14 +62,36 @@ async function runSuite(suite: Suite): Promise<Counts> {
     say('  no tests');
     return noCounts;
   }
-  if (suite.prepare.length && !(await run(['make', '--no-print-directory', ...suite.prepare]))) {
-    say(`  ${styleText('red', '✖')} make ${suite.prepare.join(' ')}: failed, so no tests of this suite ran`);
-    return { ...noCounts, failed: 1 };
-  }
-  return runFiles(suite, files);
+  if (suite.prepare.length && !(await run(['make', '--no-print-directory', ...suite.prepare])))
+    return notRun(`make ${suite.prepare.join(' ')}`);
+  if (suite.clusters.length === 0) return keep([await runFiles(suite, files)]);
+  const lanes = suite.clusters.slice(0, files.length);
+  for (const state of lanes)
+    if (!(await run(['make', '--no-print-directory', 'image-load'], { ...process.env, ...clusterEnv(state) })))
+      return notRun(`cluster ${state}`);
+  const alone = (file: string, lane: string) => runFiles(suite, [file], clusterEnv(lane));
+  const stopped = () => interrupted.signal.aborted;
+  const runs = await inLanes(files, lanes, { run: alone, stopped });
+  return keep(stopped() ? runs : await runFailedAgain(runs, (file) => alone(file, lanes[0] ?? ''), say));
 }
 
-async function runFiles(suite: Suite, files: readonly string[]): Promise<Counts> {
+/** Leaves what tests told for the page of the fault matrix and for the end of this run. Returns how many ended how. */
+function keep(runs: readonly FileRun[]): Counts {
+  for (const { outcomes, failures } of runs) {
+    appendFileSync(outcomesFile, outcomes);
+    appendFileSync(failuresFile, failures);
+  }
+  return sumCounts(runs);
+}
+
+/** Says that what a suite needs could not be made. */
+function notRun(what: string): Counts {
+  say(`  ${styleText('red', '✖')} ${what}: failed, so no tests of this suite ran`);
+  return { ...noCounts, failed: 1 };
+}
+
+/** Runs files of tests; in a lane their words are shown when they have ended, so that they do not mix with those of others. */
+async function runFiles(suite: Suite, files: readonly string[], lane?: Record<string, string>): Promise<FileRun> {
   const work = mkdtempSync(join(tmpdir(), 'test-counts-'));
   const options = [
     '--test',
@@ -71,16 +101,23 @@ async function runFiles(suite: Suite, files: readonly string[]): Promise<Counts>
   ];
   const env = {
     ...process.env,
+    ...lane,
     TEST_COUNTS: join(work, 'counts'),
-    TEST_OUTCOMES: outcomesFile,
+    TEST_OUTCOMES: join(work, 'outcomes'),
+    TEST_FAILURES: join(work, 'failures'),
     TEST_AUDIT: auditFile,
     RETINA_CLI: join(root, 'dist/kubectl-retina'),
     RETINA_AGENT_IMAGE: process.env.RETINA_AGENT_IMAGE ?? 'localhost/kubectl-retina/capture:dev',
   };
-  const ok = await run([...suite.runner, process.execPath, ...options, ...files], env);
-  const counts = existsSync(env.TEST_COUNTS) ? (JSON.parse(readFileSync(env.TEST_COUNTS, 'utf8')) as Counts) : noCounts;
+  const shown = lane === undefined ? 'at once' : 'at the end';
+  const ok = await run([...suite.runner, process.execPath, ...options, ...files], env, shown);
+  const told = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+  const counted = JSON.parse(told(env.TEST_COUNTS) || JSON.stringify(noCounts)) as Counts;
+  // The runner itself may have died.
+  const counts = ok || counted.failed ? counted : addCounts(counted, { ...noCounts, failed: 1 });
+  const ran = { file: files.join(' '), counts, outcomes: told(env.TEST_OUTCOMES), failures: told(env.TEST_FAILURES) };
   rmSync(work, { recursive: true });
-  return ok || counts.failed ? counts : addCounts(counts, { ...noCounts, failed: 1 }); // the runner itself died
+  return ran;
 }
 
 /** What all tests on the cluster say together: the fault matrix, and what came of the audit of every command's words. */
@@ -96,16 +133,18 @@ async function main(names: readonly string[]): Promise<void> {
   if (!wanted.length || wanted.includes(undefined)) throw new Error(`suites: ${suites.map((suite) => suite.name)}`);
   const start = performance.now();
   mkdirSync(join(root, 'dist'), { recursive: true });
-  for (const file of [outcomesFile, auditFile]) rmSync(file, { force: true });
-  const endCluster = wanted.some((suite) => suite?.cluster) && !hasCluster();
+  for (const file of [outcomesFile, auditFile, failuresFile]) rmSync(file, { force: true });
+  const clusters = [...new Set(wanted.flatMap((suite) => suite?.clusters ?? []))].filter((state) => !isThere(state));
   let total = noCounts;
   try {
     for (const suite of wanted)
       if (suite && !interrupted.signal.aborted) total = addCounts(total, await runSuite(suite));
   } finally {
-    if (endCluster && hasCluster()) spawnSync('test/cluster/down', { cwd: root, stdio: 'ignore' });
+    for (const state of clusters.filter(isThere).reverse()) endCluster(state);
   }
-  if (wanted.some((suite) => suite?.cluster) && !process.env.TEST_ONLY) total = addCounts(total, checkMatrix());
+  const failures = existsSync(failuresFile) ? readFileSync(failuresFile, 'utf8').trimEnd() : '';
+  if (failures !== '') say(failures);
+  if (wanted.some((suite) => suite?.clusters.length) && !process.env.TEST_ONLY) total = addCounts(total, checkMatrix());
   if (interrupted.signal.aborted) total = addCounts(total, { ...noCounts, failed: 1 });
   say(`\n${styleText('dim', `took ${Math.round((performance.now() - start) / 1000)} s`)}`);
   say(renderCounts(total));

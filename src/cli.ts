@@ -42,8 +42,8 @@ export function createProgram(deps: Deps, io: Io, ended: Ended): Command {
   leaf(program, 'version', 'the versions of this program, its capture image and the server', versionRows).action(
     async (flags: Flags) => end(await (await import('./commands/version.ts')).version(deps, flags)),
   );
-  const shells = new Argument('<shell>', 'the shell');
-  shells.argChoices = ['bash', 'zsh', 'fish', 'powershell'];
+  const shells = new Argument('<shell>', 'the shell; kubectl: what it runs for kubectl retina <TAB>');
+  shells.argChoices = ['bash', 'zsh', 'fish', 'powershell', 'kubectl'];
   leaf(program, 'completion', 'a script that completes command lines in a shell', [])
     .addArgument(shells)
     .action(async (shell: string) => end((await import('./commands/completion.ts')).completion(deps, shell)));
@@ -177,6 +177,10 @@ function addHiddenCommands(program: Command, deps: Deps, io: Io, end: (code: num
   program.command('workload', { hidden: true }).action(async () => {
     const { workload } = await import('./commands/workload.ts');
     end(await workload({ signal: deps.signal, now: deps.now, log: deps.ui.note }));
+  });
+  program.command('end-workload', { hidden: true }).action(async () => {
+    const { endWorkload } = await import('./commands/end-workload.ts');
+    end(await endWorkload());
   });
   program.command('send-again', { hidden: true }).action(async () => {
     const { sendAgainCommand } = await import('./commands/send-again.ts');

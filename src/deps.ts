@@ -65,6 +65,10 @@ export type Deps = {
   readonly ui: Ui;
   /** Aborted by Ctrl-C, SIGTERM and SIGHUP, with an InterruptedError as its reason. */
   readonly signal: AbortSignal;
+  /** Aborted when a result was written that nobody reads any more. */
+  readonly unread: AbortSignal;
   /** The next Ctrl-C calls this in place of aborting the signal; once, and not after the returned function was called. */
   onInterrupt(answer: () => void): () => void;
+  /** Does what a second signal would leave half done; that one then tells what may be left, and what to type next. */
+  mayLeave<T>(words: string, action: () => Promise<T>): Promise<T>;
 };

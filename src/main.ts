@@ -9,15 +9,16 @@ import { createUi } from './ui/terminal.ts';
 const ID_LETTERS = 'bcdfghjklmnpqrstvwxz2456789';
 
 /**
- * The first signal asks the command to undo what it began and end; the second ends it where it is. Of Ctrl-C, a command
- * that waits may take the first for a question of its own.
+ * The first signal asks the command to undo what it began and end; the second ends it where it is, and tells what may be
+ * left. Of Ctrl-C, a command that waits may take the first for a question of its own.
  */
-function listenToSignals(): Pick<Deps, 'signal' | 'onInterrupt'> {
+function listenToSignals(): Pick<Deps, 'signal' | 'onInterrupt' | 'mayLeave'> {
   const controller = new AbortController();
   let first: (() => void) | undefined;
+  const left = new Set<string>();
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(130);
+      if (controller.signal.aborted) endAtOnce(left);
       const answer = name === 'SIGINT' ? first : undefined;
       first = undefined;
       if (answer === undefined) controller.abort(new InterruptedError());
@@ -30,26 +31,42 @@ function listenToSignals(): Pick<Deps, 'signal' | 'onInterrupt'> {
       if (first === answer) first = undefined;
     };
   };
-  return { signal: controller.signal, onInterrupt };
+  const mayLeave: Deps['mayLeave'] = async (words, action) => {
+    left.add(words);
+    try {
+      return await action();
+    } finally {
+      left.delete(words);
+    }
+  };
+  return { signal: controller.signal, onInterrupt, mayLeave };
+}
+
+function endAtOnce(left: ReadonlySet<string>): never {
+  for (const words of left) process.stderr.write(`ended at once: ${words}\n`);
+  process.exit(130);
 }
 
 /**
  * A reader that went away (`| head`, a terminal that was closed) is no failure of ours, and no reason to leave a capture
- * half made: the command goes on to its end, and its exit code tells how that was. Results that could not be written
- * for another reason, such as a full disk, make it 1.
+ * half made: the command goes on to its end, and its exit code tells how that was. What only shows changes ends by the
+ * signal that is returned. Results that could not be written for another reason, such as a full disk, make the code 1.
  */
-function surviveLostReaders(): void {
+function surviveLostReaders(): AbortSignal {
   const ignored = ['EPIPE', 'EIO', 'ERR_STREAM_DESTROYED'];
+  const unread = new AbortController();
   let lost: NodeJS.ErrnoException | undefined;
   process.stderr.on('error', () => undefined);
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (!ignored.includes(error.code ?? '')) lost ??= error;
+    if (ignored.includes(error.code ?? '')) unread.abort();
+    else lost ??= error;
   });
   process.on('exit', (code) => {
     if (lost === undefined) return;
     process.stderr.write(`error: not all of the results could be written: ${lost.message}\n`);
     if (code === 0) process.exitCode = 1;
   });
+  return unread.signal;
 }
 
 /**
@@ -61,7 +78,10 @@ function newId(): string {
   return Array.from({ length: 5 }, () => ID_LETTERS[randomInt(ID_LETTERS.length)]).join('');
 }
 
-function createDeps({ signal, onInterrupt }: Pick<Deps, 'signal' | 'onInterrupt'>, habits: Habits): Deps {
+type Listening = Pick<Deps, 'signal' | 'unread' | 'onInterrupt' | 'mayLeave'>;
+
+function createDeps(listening: Listening, habits: Habits): Deps {
+  const { signal } = listening;
   const ui = createUi(process, process.env, habits);
   return {
     connect: async (options) => {
@@ -73,16 +93,15 @@ function createDeps({ signal, onInterrupt }: Pick<Deps, 'signal' | 'onInterrupt'
     newId,
     env: process.env,
     ui,
-    signal,
-    onInterrupt,
+    ...listening,
   };
 }
 
 async function main(): Promise<number> {
   const ended: Ended = { code: 0, atOnce: false };
-  surviveLostReaders();
+  const unread = surviveLostReaders();
   const habits: Habits = { verbose: false, noColor: false };
-  const deps = createDeps(listenToSignals(), habits);
+  const deps = createDeps({ ...listenToSignals(), unread }, habits);
   const io = { stdout: process.stdout, stderr: process.stderr, habits };
   try {
     const line = normalize(process.argv.slice(2));

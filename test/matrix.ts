@@ -33,13 +33,25 @@ const clocks = at('clocks');
 const local = at('download');
 
 const WATCHES = wait('watches that end, are too old, are refused for a while, cut or broken: the outcome is true');
+const OLD = change('at once, or are too old, each in turn: the outcome is true');
 const WORD = change('the word to the pods is refused for a while, cut, and its answer lost: both stop, both are saved');
 const PODS = fetching('its pods are created, asked and removed against refusals, cuts and lost answers');
+const UNCONFIRMED = fetching(
+  'its Jobs, or its streams, are refused for good, or done and never confirmed: said so, nothing is fetched or left',
+);
 const DELETIONS = change('deletions are refused for a while, cut, and their answers lost: all is gone, and named');
+const POWER = nodes('by a power cut: told while the node is away, by each command; fetched when it is back');
+const AHEAD = clocks("a node's, +1h: --wait and status warn, with node and offset; all else is as ever");
+const BEHIND = clocks("the client's own, -1h: no warning, ages and durations as ever");
+const TIMELESS = none('nothing that it does depends on a clock');
 const ENDED = none('the capture has ended by then');
 const HERE = none('only what is fetched lies on this disk');
 const LISTS = none('it lists, and watches nothing');
 const EARLIER = none('the capture runs by then');
+
+/** Commands that are ended after their first write. */
+const LATER = (how: string): MappedCell =>
+  at('signals-later')(`${how}: 130; the node ends as it was told, no upload is left, and what was to be deleted goes`);
 
 /** One test that tries all commands but `create` under a fault that keeps a pod from its capture. */
 function stuck(name: string): Cells {
@@ -111,20 +123,26 @@ const rows: readonly (readonly [fault: string, cells: Cells])[] = [
       none('as when it is away for 30 s'),
     ],
   ],
-  ['API server: a watch that is too old (410 Gone)', [LISTS, WATCHES, WATCHES, LISTS, LISTS]],
+  ['API server: a watch that is too old (410 Gone)', [LISTS, WATCHES, OLD, LISTS, LISTS]],
   [
     'API server: one request is refused for good',
     [
       creation('message says why › 403'),
       at('leftovers')('a Job by a quota: exit 1, the node and the reason, and nothing is left, on the nodes either'),
       change('it is forbidden: nothing stops, and it says so'),
-      at('stop')('elsewhere: the rights that are missing are named, and nothing is created'),
+      UNCONFIRMED,
       change('one is refused for good: it is named, the other is gone, and the same command ends it'),
     ],
   ],
   [
     'API server: it creates, and is never heard of it again',
-    [creation('message says why › done, but never confirmed'), WATCHES, WORD, PODS, DELETIONS],
+    [
+      creation('message says why › done, but never confirmed'),
+      none('as create: it undoes what it made, and waits for nothing'),
+      none('it creates nothing'),
+      UNCONFIRMED,
+      none('it creates nothing'),
+    ],
   ],
   [
     'API server: the undo meets faults too',
@@ -139,7 +157,9 @@ const rows: readonly (readonly [fault: string, cells: Cells])[] = [
   [
     'the token expires',
     [
-      at('identity')('when its token has expired, it is called again'),
+      creation(
+        'the token is no longer accepted after the first Job: the plugin is called once more, and it is done, once',
+      ),
       wait('the token is no longer accepted when a watch is renewed: the plugin is called once more'),
       none('as create: one request after the other'),
       fetching('the token is no longer accepted in the middle: the plugin is called once more'),
@@ -152,7 +172,7 @@ const rows: readonly (readonly [fault: string, cells: Cells])[] = [
       at('preflight')('names every right that is missing, and the user who lacks it'),
       waiting('without the right to events: it waits all the same, and says that its pod is not there'),
       change('it is forbidden: nothing stops, and it says so'),
-      at('stop')('elsewhere: the rights that are missing are named, and nothing is created'),
+      at('stop')('elsewhere: the rights that are missing are named, and nothing is created or fetched'),
       change('one is refused for good: it is named, the other is gone, and the same command ends it'),
     ],
   ],
@@ -171,9 +191,9 @@ const rows: readonly (readonly [fault: string, cells: Cells])[] = [
     [
       signals('SIGTERM, at each of its writes: what was created is removed, exit 130'),
       signals('SIGHUP without a terminal: nothing is asked, the capture goes on, and the message says how'),
-      none('one handler for all signals: as Ctrl-C'),
+      LATER('SIGTERM'),
       signals('SIGTERM: the pod goes, the part stays, and the next run goes on from there'),
-      none('one handler for all signals: as Ctrl-C'),
+      LATER('SIGTERM'),
     ],
   ],
   [
@@ -191,9 +211,9 @@ const rows: readonly (readonly [fault: string, cells: Cells])[] = [
     [
       signals('its terminal goes away, at each of its writes: what was created is removed, exit 130'),
       signals('it goes away: 130, and the capture goes on'),
-      none('a terminal that goes away is SIGHUP'),
-      none('a terminal that goes away is SIGHUP'),
-      none('a terminal that goes away is SIGHUP'),
+      LATER('its terminal goes away'),
+      signals('its terminal goes away: 130, the pod goes, the part stays'),
+      LATER('its terminal goes away'),
     ],
   ],
   ['node: too little memory', stuck('large')],
@@ -214,14 +234,17 @@ const rows: readonly (readonly [fault: string, cells: Cells])[] = [
   ['Secret: not there', stuck('keyless')],
   ['image: its command is not there', stuck('foreign')],
   ['pod: killed, out of memory', stuck('thirsty')],
+  ['node: power cut', [POWER, POWER, POWER, POWER, POWER]],
   [
-    'node: power cut',
+    'node: out of memory, and its kubelet evicts the capture',
     [
-      nodes('by a power cut: told while the node is away, and fetched when it is back'),
-      nodes('by a power cut: told while the node is away, and fetched when it is back'),
-      none('a word to a pod waits until its node is back'),
-      nodes('by a power cut: told while the node is away, and fetched when it is back'),
-      none('its pods stay until the node is back or removed, which is told'),
+      EARLIER,
+      nodes(
+        'by the kubelet, whose node runs out of memory: its words are told, and nothing is called saved that is not',
+      ),
+      ENDED,
+      ENDED,
+      ENDED,
     ],
   ],
   [
@@ -230,8 +253,8 @@ const rows: readonly (readonly [fault: string, cells: Cells])[] = [
       none('the Job waits for the node'),
       at('stores-kubelet')('it is told and waited for no longer than asked; the packets are delivered all the same'),
       none('a word to a pod waits until its kubelet is back'),
-      none('nothing can be fetched from a node that does not answer, which is told'),
-      none('its pods stay until the node is back or removed, which is told'),
+      none('as when it still captures: nothing is fetched'),
+      none('as in a power cut'),
     ],
   ],
   [
@@ -255,26 +278,8 @@ const rows: readonly (readonly [fault: string, cells: Cells])[] = [
       ENDED,
     ],
   ],
-  [
-    'clock: a node is an hour ahead',
-    [
-      clocks("a node's, +1h: --wait and status warn, with node and offset; all else is as ever"),
-      clocks("a node's, +1h: --wait and status warn, with node and offset; all else is as ever"),
-      none('nothing that it does depends on a clock'),
-      clocks("a node's, +1h: --wait and status warn, with node and offset; all else is as ever"),
-      none('nothing that it does depends on a clock'),
-    ],
-  ],
-  [
-    'clock: that of this machine is an hour behind',
-    [
-      clocks("the client's own, -1h: no warning, ages and durations as ever"),
-      clocks("the client's own, -1h: no warning, ages and durations as ever"),
-      none('nothing that it does depends on a clock'),
-      none('nothing that it does depends on a clock'),
-      none('nothing that it does depends on a clock'),
-    ],
-  ],
+  ['clock: a node is an hour ahead', [AHEAD, AHEAD, TIMELESS, AHEAD, TIMELESS]],
+  ['clock: that of this machine is an hour behind', [BEHIND, BEHIND, TIMELESS, TIMELESS, TIMELESS]],
   [
     'download: the disk here is full',
     [HERE, HERE, HERE, local('the disk here is full, or becomes so: named, exit 1'), HERE],

@@ -7,21 +7,23 @@ import { runProgram } from './run.ts';
 import { cacheHome, type Target } from './targets.ts';
 
 /**
- * Runs before the caches are taken. None needs a network or a cluster: the ones that ask a cluster are refused by this
- * machine, after they have loaded all the code that a request needs, or ask a SERVER that warm.cjs plays. What no run comes
- * to is compiled at each start.
+ * Runs before the caches are taken. None needs a network or a cluster: the ones that ask a cluster ask a SERVER that
+ * warm.cjs plays. What no run comes to is compiled at each start.
  */
 const warmUps: readonly (readonly string[])[] = [
   ['--help'],
   ['capture', '--help'],
   ['capture', 'create', '--help'],
-  ['capture', 'list'],
-  ['capture', 'create', '--name', 'warm-up', '--node-names', 'none', '--duration', '1s'],
+  ['capture', 'list', '--server', 'SERVER'],
+  ['capture', 'create', '--name', 'warm-up', '--node-names', 'none', '--server', 'SERVER'],
   ['capture', 'create', ...['--name', 'warm-up', '--node-names', 'none', '--dry-run=client', '--server', 'SERVER']],
   ['version', '--client'],
   // Of what needs no cluster: an answer that is late is not waited for, and would leave another cache.
   ['__complete', 'capture', ''],
 ];
+
+/** Threads that collect garbage side by side leave other marks in the functions of a cache each time. */
+const STEADY = ['--random-seed=1', '--no-parallel-scavenge'];
 
 const kubeconfig = `apiVersion: v1
 kind: Config
@@ -38,8 +40,13 @@ export function warmCaches(node: string, target: Target, chunks: string, scripts
   mkdirSync(home, { recursive: true });
   writeFileSync(join(home, 'kubeconfig'), kubeconfig);
   const env = { PATH: process.env.PATH, HOME: home, KUBECONFIG: join(home, 'kubeconfig'), XDG_CACHE_HOME: cacheHome };
-  for (const args of warmUps)
-    runProgram(node, target, ['--random-seed=1', join(scripts, 'warm.cjs'), chunks, ...args], env);
+  const warm = [...STEADY, join(scripts, 'warm.cjs'), chunks];
+  for (const args of warmUps) {
+    const { status, stdout, stderr, error } = runProgram(node, target, [...warm, ...args], env);
+    // Its cache would lack what it should have come to, and only a slow start would tell.
+    const told = `status ${status}, not 0: ${error?.message ?? ''}${stdout}${stderr}`;
+    if (status !== 0) throw new Error(`the program for ${target.name}, to warm up with ${args.join(' ')}: ${told}`);
+  }
   const count = readdirSync(chunks).filter((file) => file.endsWith('.cache')).length;
   if (count === 0) throw new Error(`no run of the program for ${target.name} left a code cache`);
   return count;

@@ -1,11 +1,13 @@
 'use strict';
-// node --random-seed=1 warm.cjs DIRECTORY ARGUMENT... : runs the program from its chunks in DIRECTORY as loader.cjs does,
-// and leaves V8 code caches beside them. They are made at the end of the run, so they hold what it compiled lazily; a
-// later run starts from the cache of an earlier one and adds to it. The wrapper must be the same as in loader.cjs.
+// node --random-seed=1 … warm.cjs DIRECTORY ARGUMENT... (see binary.ts): runs the program from its chunks in DIRECTORY
+// as loader.cjs does, and leaves V8 code caches beside them. They are made at the end of the run, so they hold
+// what it compiled lazily; a later run starts from the cache of an earlier one and adds to it. The wrapper must be the
+// same as in loader.cjs.
 //
 // Caches tell which functions were compiled further, and lack those that were long unused: that depends on time. So all
-// of it is off while the program runs, and the same program gives the same bytes. It is on where caches are read and
-// made, for they are good for an engine with the same flags only.
+// of it is off while the program runs, and the same program gives the same bytes, but for a bit at times (see
+// docs/adr/0022-binaries-for-six-platforms.md). It is on where caches are read and made, for they are good for an engine
+// with the same flags only.
 const vm = require('node:vm');
 const fs = require('node:fs');
 const path = require('node:path');
@@ -49,13 +51,21 @@ process.on('exit', () => {
   for (const [file, script] of scripts) fs.writeFileSync(`${file}.cache`, script.createCachedData());
 });
 
-/** A server that has one node and nothing else, in place of the word SERVER; it keeps no process from ending. */
+/** A server that has one node, and takes what it is sent, in place of the word SERVER; it keeps no process from ending. */
 function serve(at) {
   const status = { conditions: [], nodeInfo: { operatingSystem: 'linux' } };
   const items = [{ metadata: { name: 'none', labels: { 'kubernetes.io/os': 'linux' } }, spec: {}, status }];
-  const server = require('node:http').createServer((_request, response) => {
-    response.setHeader('content-type', 'application/json');
-    response.end(JSON.stringify({ metadata: {}, items }));
+  const server = require('node:http').createServer((request, response) => {
+    let body = '';
+    request.on('data', (piece) => {
+      body += piece;
+    });
+    request.on('end', () => {
+      const found = request.url.includes('/nodes') ? items : [];
+      const object = body === '' ? { metadata: {}, items: found } : { ...JSON.parse(body), status: { allowed: true } };
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify(object));
+    });
   });
   server.on('connection', (socket) => socket.unref());
   server.listen(0, '127.0.0.1', () => {

@@ -11,6 +11,10 @@ the nodes, in a volume, in S3 or in Azure Blob Storage.
 
 const caveats = `The user needs rights to create Jobs and pods in a namespace that admits
 host-network pods with NET_RAW and NET_ADMIN. Try: kubectl retina capture create --help
+
+For "kubectl retina <TAB>", once, into a directory that is in PATH (upgrades need no more; uninstall leaves it):
+  kubectl retina completion kubectl > ~/.local/bin/kubectl_complete-retina
+  chmod +x ~/.local/bin/kubectl_complete-retina
 `;
 
 /** Stands for a sum that is not known yet. No file has it, so Krew refuses what claims to. */

@@ -43,7 +43,10 @@ export function unpackOciArchive(archive: string, layout: string): OciIndex {
   return { ...top, tag: top.annotations['org.opencontainers.image.ref.name'], images };
 }
 
-/** Lays the layers of an image over each other in `root`, or only these files of them. Ours remove nothing below. */
+/**
+ * Lays the layers of an image over each other in `root`, or only these files of the top one. What a
+ * layer removes (marks `.wh.NAME`: caches of apt) stays.
+ */
 export function unpackImage(layout: string, { layers }: OciImage, root: string, files: readonly string[] = []): void {
   mkdirSync(root, { recursive: true });
   const wanted = files.length > 0 ? layers.slice(-1) : layers;

@@ -58,3 +58,21 @@ export function nodePackage(root: string, program: string): Package {
   if (!found) throw new Error(`no lockfile names ${folder}`);
   return toPackage(...found);
 }
+
+/** What is in the binary of libpcap: src/bpf/pcap-filter.json, which scripts/pcap-filter/build makes. */
+export interface PcapFilter {
+  readonly version: string;
+  /** An SPDX expression. */
+  readonly license: string;
+  readonly notice: string;
+  /** The SHA-256 of the source archive. */
+  readonly sha256: string;
+}
+
+/** Reads what the project says of its libpcap. */
+export function pcapFilter(root: string): PcapFilter {
+  const read = (file: string) => readFileSync(join(root, file), 'utf8');
+  const version = JSON.parse(read('src/bpf/pcap-filter.json')).source.replace('libpcap ', '');
+  const notice = read('src/bpf/pcap-filter.LICENSE.txt').trim();
+  return { version, license: 'BSD-3-Clause', notice, sha256: read('scripts/pcap-filter/libpcap.sha256').trim() };
+}

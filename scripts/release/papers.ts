@@ -1,7 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import type { Target } from '../build/targets.ts';
-import { nodePackage, type Package, productionPackages } from './packages.ts';
+import { nodePackage, type Package, pcapFilter, productionPackages } from './packages.ts';
 
 const isLicence = /^(licen[sc]e|unlicense|copying|notice)([.-]|$)/i;
 
@@ -31,6 +31,8 @@ export function renderNotices(root: string, target: Target): string {
     const folder = join(root, one.folder);
     cover(`${one.name} ${one.version} (${one.license})`, readLicences(folder) || declaredLicence(folder, one));
   }
+  const { version, license, notice } = pcapFilter(root);
+  cover(`libpcap ${version} (${license}), its filter compiler as WebAssembly`, notice);
   // The packages of Windows' Node hold the program only; its licence is that of the same version elsewhere.
   const texts = [target.node, target.hostNode].map((program) => join(dirname(resolve(root, program)), '../LICENSE'));
   const nodeLicence = texts.find((file) => existsSync(file));
@@ -38,6 +40,19 @@ export function renderNotices(root: string, target: Target): string {
   cover(`Node.js ${target.nodeVersion}, with V8, OpenSSL and others`, readFileSync(nodeLicence, 'utf8').trim());
   const sections = [...covered].map(([text, titles]) => `${'='.repeat(80)}\n${titles.join('\n')}\n\n${text}\n`);
   return `kubectl-retina contains the following software.\n\n${sections.join('\n')}`;
+}
+
+/** Writes the licence texts that go with a platform's program into a folder; a file that is there already stays as it is. */
+export function writePapers(root: string, target: Target, folder: string): void {
+  const papers = {
+    LICENSE: readFileSync(join(root, 'LICENSE'), 'utf8'),
+    'THIRD-PARTY-NOTICES.txt': renderNotices(root, target),
+  };
+  mkdirSync(folder, { recursive: true });
+  for (const [name, text] of Object.entries(papers)) {
+    const file = join(folder, name);
+    if (!existsSync(file) || readFileSync(file, 'utf8') !== text) writeFileSync(file, text, { mode: 0o644 });
+  }
 }
 
 function toComponent(type: string, one: Package) {
@@ -50,6 +65,18 @@ function toComponent(type: string, one: Package) {
     purl,
     hashes: [{ alg: 'SHA-512', content: one.sha512 }],
     licenses: [{ expression: one.license }],
+  };
+}
+
+/** The component that comes from no registry: its sum is that of the source which the project pins. */
+function pcapFilterComponent(root: string) {
+  const { version, license, sha256 } = pcapFilter(root);
+  const purl = `pkg:deb/debian/libpcap@${version}?arch=source`;
+  return {
+    ...{ type: 'library', 'bom-ref': purl, name: 'libpcap', version, purl },
+    description: 'its filter compiler, built as WebAssembly from the source archive that the sum is of',
+    hashes: [{ alg: 'SHA-256', content: sha256 }],
+    licenses: [{ expression: license }],
   };
 }
 
@@ -72,7 +99,7 @@ export function renderSbom(root: string, target: Target): string {
         licenses: [{ expression: license }],
       },
     },
-    components: [toComponent('platform', nodePackage(root, target.node)), ...components],
+    components: [toComponent('platform', nodePackage(root, target.node)), pcapFilterComponent(root), ...components],
   };
   return `${JSON.stringify(bom, null, 2)}\n`;
 }

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
-import { targets } from '../build/targets.ts';
+import { type Target, targets } from '../build/targets.ts';
+import { checkFormat } from './check.ts';
 import { renderKrewManifest } from './krew.ts';
 import { type ArchiveListing, completer, listArchive } from './list.ts';
 import { checkImage, imageArchive } from './verify-image.ts';
@@ -17,6 +18,8 @@ export interface ReleaseFacts {
   readonly tag: string | undefined;
 }
 
+/** The limit of a platform's archive, in bytes. */
+export const LARGEST_ARCHIVE = 45e6;
 /** Bytes; each holds a Node. */
 const SMALLEST_PROGRAM = 50e6;
 const indexes = ['checksums.txt', 'krew-manifest.yaml'];
@@ -61,9 +64,11 @@ function unpack(file: string, target: string): void {
 }
 
 /** What is wrong with the contents of an archive. */
-function checkArchive(folder: string, target: string, listing: ArchiveListing, facts: ReleaseFacts): string[] {
-  const file = join(folder, listing.file);
+function checkArchive(folder: string, work: string, platform: Target, facts: ReleaseFacts): string[] {
+  const listing = listArchive(platform, facts.version);
+  const [file, target] = [join(folder, listing.file), join(work, listing.file)];
   if (!existsSync(file)) return [];
+  if (statSync(file).size > LARGEST_ARCHIVE) return [`${listing.file} is over ${LARGEST_ARCHIVE / 1e6} MB`];
   try {
     unpack(file, target);
   } catch {
@@ -71,9 +76,12 @@ function checkArchive(folder: string, target: string, listing: ArchiveListing, f
   }
   const names = readdirSync(target).sort();
   if (names.join() !== [...listing.contents].sort().join()) return [`${listing.file} holds ${names.join(', ')}`];
-  return [...checkFiles(target, listing), ...checkPapers(target, facts)].map(
-    (problem) => `${listing.file}: ${problem}`,
-  );
+  const problems = [
+    ...checkFiles(target, listing),
+    ...checkPapers(target, facts),
+    ...checkProgram(join(target, listing.program), platform),
+  ];
+  return problems.map((problem) => `${listing.file}: ${problem}`);
 }
 
 function checkFiles(target: string, { os, program, contents }: ArchiveListing): string[] {
@@ -86,6 +94,15 @@ function checkFiles(target: string, { os, program, contents }: ArchiveListing): 
     ...(os === 'windows' ? [] : wrong.map((name) => `${name} has the wrong mode`)),
     ...(statSync(join(target, program)).size > SMALLEST_PROGRAM ? [] : [`${program} is too small to be one`]),
   ];
+}
+
+function checkProgram(program: string, target: Target): string[] {
+  try {
+    checkFormat(program, target);
+    return [];
+  } catch (error) {
+    return [`the program: ${error instanceof Error ? error.message : error}`];
+  }
 }
 
 function checkPapers(target: string, { root, version }: ReleaseFacts): string[] {
@@ -141,8 +158,10 @@ function checkManifest(folder: string, listings: readonly ArchiveListing[], fact
 
 /** The tag, the changelog and package.json have to tell of one version; a tag makes it final. */
 function checkTag({ root, version, tag }: ReleaseFacts): string[] {
-  const [, newest, rest = ''] = /^## (\S+)(.*)$/mu.exec(readFileSync(join(root, 'CHANGELOG.md'), 'utf8')) ?? [];
+  const [, section = ''] = readFileSync(join(root, 'CHANGELOG.md'), 'utf8').split(/^## /mu);
+  const [, newest, rest = ''] = /^(\S+)(.*)$/mu.exec(section) ?? [];
   return [
+    ...(/^- /mu.test(section) ? [] : ['the newest section of the changelog tells of no change']),
     ...(newest === version ? [] : [`the newest section of the changelog is ${newest}, package.json has ${version}`]),
     ...(tag !== undefined && tag !== `v${version}` ? [`the tag is ${tag}, package.json has ${version}`] : []),
     ...(tag !== undefined && rest.includes('unreleased') ? ['the changelog says that this version is unreleased'] : []),
@@ -159,7 +178,7 @@ export function verifyRelease(folder: string, facts: ReleaseFacts): string[] {
   try {
     return [
       ...checkSums(folder, listings, facts),
-      ...listings.flatMap((listing) => checkArchive(folder, join(work, listing.file), listing, facts)),
+      ...targets.flatMap((target) => checkArchive(folder, work, target, facts)),
       ...(host ? checkVersion(join(work, listArchive(host, facts.version).file), facts.version) : []),
       ...checkImageArchive(folder, work, listings, facts.version),
       ...checkManifest(folder, listings, facts),

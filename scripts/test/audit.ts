@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { Finding } from '../../test/e2e/support/audit.ts';
+import type { Finding } from '../../test/e2e/support/finding.ts';
 
 /** Adds up what the audit of every command's words found, and says it. Returns what is wrong with it. */
 export function auditProblems(file: string, say: (line: string) => void): string[] {

@@ -15,10 +15,9 @@ const MARKS: Record<string, string> = { passed: '✔', failed: '✖', skipped: '
 /** Compares the page with what the tests have just told. Returns what is wrong. */
 export function matrixProblems(root: string, outcomesFile: string, say: (line: string) => void): string[] {
   const rows = toRows(readOutcomes(outcomesFile));
-  const cells = rows.flatMap(({ cells }) => [...cells.values()]);
-  const asserted = cells.filter((cell) => cell.asserted).length;
+  const { all, asserted } = countCells(rows);
   say(
-    `  ${rows.length} faults × ${COMMANDS.length} commands: ${asserted} cells are tests, ${cells.length - asserted} cannot be`,
+    `  ${rows.length} faults × ${COMMANDS.length} commands: ${asserted} cells are tests, ${all - asserted} cannot be`,
   );
   const problems = rows.flatMap(({ fault, cells }) =>
     [...cells].flatMap(([command, { problem }]) =>
@@ -31,13 +30,15 @@ export function matrixProblems(root: string, outcomesFile: string, say: (line: s
     : [...problems, `${PAGE} is not up to date: node scripts/fault-matrix.ts`];
 }
 
-/** The outcomes that the last run left. */
+/** The outcomes that the last run left, by file: which of them ends first is chance. */
 export function readOutcomes(file: string): Outcome[] {
   if (!existsSync(file)) return [];
   const lines = readFileSync(file, 'utf8')
     .split('\n')
     .filter((line) => line !== '');
-  return lines.map((line) => JSON.parse(line) as Outcome);
+  return lines
+    .map((line) => JSON.parse(line) as Outcome)
+    .sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
 }
 
 /** The rows of the matrix: those of the tables of faults, then those that other tests assert. */
@@ -77,6 +78,11 @@ function mappedCell(cell: MappedCell, outcomes: readonly Outcome[]): Cell {
   return { text: `✖ ${cell.test}`, asserted: false, problem: `there is no test "${cell.test}" in ${file}` };
 }
 
+function countCells(rows: readonly Row[]): { all: number; asserted: number } {
+  const cells = rows.flatMap(({ cells }) => [...cells.values()]);
+  return { all: cells.length, asserted: cells.filter(({ asserted }) => asserted).length };
+}
+
 /** The page as Markdown. */
 export function renderPage(rows: readonly Row[]): string {
   const line = (cells: readonly string[]): string =>
@@ -84,15 +90,16 @@ export function renderPage(rows: readonly Row[]): string {
   const table = rows.map(({ fault, cells }) =>
     line([fault, ...COMMANDS.map((command) => cells.get(command)?.text ?? '')]),
   );
+  const { all, asserted } = countCells(rows);
   return [
     '# What each command does when something breaks',
     '',
-    'Every cell is a test on a real cluster, with real stores, and how it has to end: a run of all tests fails when this page is',
+    'Each cell with a link is a test on a real cluster, with real stores, and how it has to end: a run of all tests fails when this page is',
     'not what it found. `create` returns at once, `wait` is `create --wait`. In every row nothing is called saved that is not there whole, and',
     '`delete` leaves no Job, pod or Secret: each tarball that any command of any test calls saved is looked at, and each command that',
     'undoes or deletes is looked after; the run prints both counts. A dash says why a fault cannot reach a command.',
     '',
-    `${rows.length} faults.`,
+    `${rows.length} faults; ${asserted} of ${all} cells are tests.`,
     '',
     line(['Fault', ...COMMANDS]),
     line(['---', ...COMMANDS.map(() => '---')]),

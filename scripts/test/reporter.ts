@@ -6,9 +6,9 @@ import { type Counts, noCounts } from './counts.ts';
 import type { Outcome } from './fault-matrix.ts';
 import { type PlatformCheck, renderPlatformChecks, toPlatformCheck } from './platforms.ts';
 
-// A reporter for Node's test runner: one line a test, and at the end the failures in full, and a table of what was
-// checked of which platform, if tests name some. Appends the counts to the
-// file in TEST_COUNTS as one line of JSON, for scripts/test.ts to add up, and each test to that in TEST_OUTCOMES.
+// A reporter for Node's test runner: one line a test, and at the end a table of what was checked of which platform, if
+// tests name some. For scripts/test.ts it writes the counts to the file in TEST_COUNTS as one line of JSON, and appends each
+// test to that in TEST_OUTCOMES and each failure in full to that in TEST_FAILURES.
 
 const marks: Readonly<Record<keyof Counts, string>> = {
   passed: styleText('green', '✔'),
@@ -95,6 +95,10 @@ function* renderResult(state: State, result: Result): Generator<string> {
   }
 }
 
+function keep(file: string | undefined, text: string): void {
+  if (file !== undefined && text !== '') appendFileSync(file, text);
+}
+
 // biome-ignore lint/style/noDefaultExport: the form that Node's test runner asks for
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const state: State = {
@@ -114,9 +118,7 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
     if (event.type === 'test:stdout' || event.type === 'test:stderr') yield event.data.message;
   }
   if (state.platforms.length) yield `\n${renderPlatformChecks(state.platforms)}`;
-  if (state.failures.length) yield `\n${state.failures.join('\n')}\n`;
-  const file = process.env.TEST_COUNTS;
-  if (file) appendFileSync(file, `${JSON.stringify(state.counts)}\n`);
-  const list = process.env.TEST_OUTCOMES;
-  if (list) appendFileSync(list, state.outcomes.map((outcome) => `${JSON.stringify(outcome)}\n`).join(''));
+  keep(process.env.TEST_COUNTS, `${JSON.stringify(state.counts)}\n`);
+  keep(process.env.TEST_OUTCOMES, state.outcomes.map((outcome) => `${JSON.stringify(outcome)}\n`).join(''));
+  keep(process.env.TEST_FAILURES, state.failures.map((failure) => `\n${failure}`).join(''));
 }

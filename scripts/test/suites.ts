@@ -9,11 +9,11 @@ export interface Suite {
   readonly concurrency: number | undefined;
   /** For one test. */
   readonly timeoutSeconds: number;
-  /** Uses the test cluster. */
-  readonly cluster: boolean;
+  /** State folders of the test clusters that it uses: a file runs alone in the next that is free. */
+  readonly clusters: readonly string[];
 }
 
-const quick = { prepare: [], runner: [], concurrency: undefined, timeoutSeconds: 60, cluster: false } as const;
+const quick = { prepare: [], runner: [], concurrency: undefined, timeoutSeconds: 60, clusters: [] } as const;
 
 export const suites: readonly Suite[] = [
   { ...quick, name: 'lint', timeoutSeconds: 300 },
@@ -23,17 +23,18 @@ export const suites: readonly Suite[] = [
   {
     ...quick,
     name: 'release',
-    prepare: ['release', 'image-archive', 'release-tools'],
+    prepare: ['release', 'release-tools'],
     concurrency: 1,
     timeoutSeconds: 1200,
   },
   { ...quick, name: 'local', prepare: ['build'], concurrency: 1, timeoutSeconds: 180 },
   {
     name: 'e2e',
-    prepare: ['build', 'stores', 'image-load'],
+    prepare: ['build', 'stores', 'image'],
     runner: ['test/cluster/exec'],
     concurrency: 1,
     timeoutSeconds: 600,
-    cluster: true,
+    // Two share two processors well: most tests wait for most of their time.
+    clusters: ['/tmp/retina-testcluster', '/tmp/retina2-testcluster'],
   },
 ];

@@ -24,6 +24,6 @@ export async function deleteCaptures(
     });
   }
   const again = `kubectl retina capture delete ${names?.join(' ') ?? '--all'} -n ${namespace}`;
-  await removeObjects(cluster, objects, { ...options, selections, again });
+  await removeObjects(cluster, objects, { ...options, selections, again, whole: true });
   return toRemoved(objects);
 }

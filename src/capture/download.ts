@@ -12,6 +12,9 @@ const MAX_IDLE_TRIES = 5;
 const FIRST_PAUSE = 500;
 /** Bytes of answer that a command in the pod may give. */
 const MAX_ANSWER = 16 << 20;
+/** Milliseconds without a byte of a file that lies there; and of what a pod first reads, or makes, as a whole. */
+const READ_LIMIT = 300_000;
+const MAKE_LIMIT = 3_600_000;
 const KEPT = 'What came is kept: the same command goes on from there.';
 /** Exit codes from here on tell that a command was killed. */
 const KILLED = 128;
@@ -117,31 +120,53 @@ async function fetchBytes(
 
 /** Reads as much as one stream gives; a connection that fails is a stream that was cut. */
 async function readOnce(place: Place, file: ExpectedFile, part: PartialFile): Promise<ExecOutcome> {
+  const whole = file.partial === undefined;
+  const command = (whole ? nodeFilesCommand.read : nodeFilesCommand.readPartial)(file.name, part.size());
+  return await run(place, command, {
+    idleMs: whole ? READ_LIMIT : MAKE_LIMIT,
+    take: async (chunk) => {
+      const room = file.bytes - part.size();
+      await part.write(chunk.subarray(0, room));
+      return chunk.length <= room;
+    },
+  });
+}
+
+/** What becomes of the bytes of a command: false when no more are wanted; none for so long is a failure. */
+type Reading = { take: (chunk: Buffer) => Promise<boolean>; idleMs: number };
+
+/**
+ * Runs a command in the pod; a connection that could not be made, or broke, is one that told no exit code. Whose image it
+ * is, the pod's Job tells, which others may have made: a stream that never ends is left.
+ */
+async function run(place: Place, command: readonly string[], { take, idleMs }: Reading): Promise<ExecOutcome> {
+  const { cluster, pod, node, signal } = place;
   let failure: unknown;
   const sink = new Writable({
     highWaterMark: 1 << 20,
     write(chunk: Buffer, _encoding, done) {
-      part.write(chunk.subarray(0, file.bytes - part.size())).then(() => done(), done);
+      idle.refresh();
+      take(chunk).then((more) => (more ? done() : sink.destroy()), done);
     },
   });
+  // A sink that is destroyed ends the connection.
+  const silent = `the download pod on node ${node} has sent nothing for ${idleMs / 60_000} minutes`;
+  const idle = setTimeout(() => sink.destroy(new CaptureError(silent, { hint: KEPT })), idleMs);
   sink.on('error', (error) => {
     failure = error;
   });
-  const read = file.partial === undefined ? nodeFilesCommand.read : nodeFilesCommand.readPartial;
-  const outcome = await run(place, read(file.name, part.size()), sink);
+  const target = { namespace: cluster.namespace, pod, container: CONTAINER_DOWNLOAD, command };
+  const outcome = await cluster
+    .exec(target, sink, signal)
+    .catch((error: unknown): ExecOutcome => {
+      const refused = !(error instanceof ClusterError) || error.status === 401 || error.status === 403;
+      if (refused) throw error;
+      return { exitCode: null, stderr: messageOf(error) };
+    })
+    .finally(() => clearTimeout(idle));
   await new Promise<void>((resolve) => (sink.destroyed ? resolve() : sink.end(() => resolve())));
   if (failure !== undefined) throw failure;
   return outcome;
-}
-
-/** Runs a command in the pod; a connection that could not be made, or broke, is one that told no exit code. */
-async function run({ cluster, pod, signal }: Place, command: readonly string[], sink: Writable): Promise<ExecOutcome> {
-  const target = { namespace: cluster.namespace, pod, container: CONTAINER_DOWNLOAD, command };
-  return await cluster.exec(target, sink, signal).catch((error: unknown): ExecOutcome => {
-    const refused = !(error instanceof ClusterError) || error.status === 401 || error.status === 403;
-    if (refused) throw error;
-    return { exitCode: null, stderr: messageOf(error) };
-  });
 }
 
 /** Milliseconds before the next try after some that brought nothing. */
@@ -223,14 +248,13 @@ async function ask<T>(place: Place, command: readonly string[], decode: (text: s
 async function askOnce(place: Place, command: readonly string[]): Promise<{ outcome: ExecOutcome; text: string }> {
   const pieces: Buffer[] = [];
   let bytes = 0;
-  const sink = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      bytes += chunk.length;
-      if (bytes <= MAX_ANSWER) pieces.push(chunk);
-      done();
-    },
-  });
-  const outcome = await run(place, command, sink);
+  const take = async (chunk: Buffer): Promise<boolean> => {
+    bytes += chunk.length;
+    pieces.push(chunk);
+    return bytes <= MAX_ANSWER;
+  };
+  const outcome = await run(place, command, { take, idleMs: MAKE_LIMIT });
+  if (bytes > MAX_ANSWER) throw unreadable(place);
   return { outcome, text: Buffer.concat(pieces).toString('utf8') };
 }
 
@@ -238,9 +262,13 @@ function decoded<T>(place: Place, text: string, decode: (text: string) => T): T 
   try {
     return decode(text);
   } catch (cause) {
-    throw new CaptureError(`the answer of the download pod on node ${place.node} cannot be read`, {
-      hint: 'Is its image one of this program, and not much older? Choose another with --image.',
-      cause,
-    });
+    throw unreadable(place, cause);
   }
+}
+
+function unreadable({ node }: Place, cause?: unknown): CaptureError {
+  return new CaptureError(`the answer of the download pod on node ${node} cannot be read`, {
+    hint: 'Is its image one of this program, and not much older? Choose another with --image.',
+    cause,
+  });
 }

@@ -5,7 +5,7 @@ import { checkDestinations } from './destinations.ts';
 import { lackingRights } from './lacking-rights.ts';
 import type { NodeTarget, Targets } from './node-targets.ts';
 import { firstInstant, nodeWarnings, type PlannedNode, planNodes, type Run } from './plan.ts';
-import { pullWarnings, requireFewJobs, requireNoLack } from './plan-checks.ts';
+import { neverPulledWarning, pullWarnings, requireFewJobs, requireNoLack } from './plan-checks.ts';
 import type { CaptureRequest, Destination, JobSettings } from './request.ts';
 import type { PartialSnapshot, Snapshot } from './snapshot.ts';
 import { listNames } from './suggest.ts';
@@ -197,15 +197,9 @@ function imageFindings(job: JobSettings, snapshot: Snapshot, targets: readonly N
     const hint = 'Name a version or a digest by --image, or use --image-pull-policy Always.';
     told.push(warning('image', `${image} has no version: a node that has an older one keeps it`, hint));
   }
-  const without = policy === 'Never' ? nodesWithout(image, snapshot, targets) : [];
-  if (without.length > 0) {
-    const message = `${image} is not on ${listNames(without)}, and --image-pull-policy Never keeps it from being pulled`;
-    told.push({
-      check: 'image',
-      state: 'missing',
-      message,
-      hint: 'Load it there, or use --image-pull-policy IfNotPresent.',
-    });
+  for (const message of neverPulledWarning(job, snapshot, targets)) {
+    const hint = 'Load it there, or use --image-pull-policy IfNotPresent.';
+    told.push({ check: 'image', state: 'missing', message, hint });
   }
   return told.length > 0 ? told : [good('image', `${image}, ${policy}`)];
 }
@@ -214,16 +208,6 @@ function imageFindings(job: JobSettings, snapshot: Snapshot, targets: readonly N
 function isMoving(image: string): boolean {
   const last = image.split('/').at(-1) ?? '';
   return !image.includes('@') && (!last.includes(':') || last.endsWith(':latest'));
-}
-
-/** The nodes that tell of all of their images, and have not this one. */
-function nodesWithout(image: string, { nodes = [] }: Snapshot, targets: readonly NodeTarget[]): string[] {
-  const whole = image.includes('@') || /:[^/]*$/.test(image) ? image : `${image}:latest`;
-  const names = [whole, `docker.io/${whole}`, `docker.io/library/${whole}`];
-  return nodes
-    .filter(({ name }) => targets.some(({ node }) => node === name))
-    .filter(({ images }) => images !== undefined && !images.some((each) => names.includes(each)))
-    .map(({ name }) => name);
 }
 
 /** What came of trying the Jobs and pods. */

@@ -81,6 +81,12 @@ const LISTENS = {
 };
 
 /**
+ * Windows knows no SIGTERM: whatever ends the pod, this is run in it first, and waits until all is delivered. Found in the
+ * image's working directory or PATH; where it is not, the kubelet says so in an event, and the pod is killed.
+ */
+const ENDS = { lifecycle: { preStop: { exec: { command: ['kubectl-retina.exe', 'end-workload'] } } } };
+
+/**
  * No sidecar of a service mesh: it would take part in what is captured, and go on when the workload has ended. Istio reads
  * the label, before 1.10 the annotation; Linkerd its own.
  */
@@ -151,7 +157,7 @@ function podSpec(spec: WorkloadSpec, settings: JobSettings): PodSpec {
         imagePullPolicy: settings.imagePullPolicy,
         args: ['workload'],
         terminationMessagePolicy: 'FallbackToLogsOnError',
-        ...(windows ? {} : { securityContext: captureSecurity(), ...LISTENS }),
+        ...(windows ? ENDS : { securityContext: captureSecurity(), ...LISTENS }),
         resources: resources(settings),
         volumeMounts: [
           { name: PODINFO_VOLUME, mountPath: PODINFO_DIRECTORY, readOnly: true },

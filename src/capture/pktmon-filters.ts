@@ -1,7 +1,10 @@
 import { parseNetwork } from './address.ts';
 import type { PktmonFilter } from './workload-spec.ts';
 
-/** Filters that can be active at once, as Microsoft's page "pktmon filter add" has it. */
+/**
+ * Filters that can be active at once: "Up to 32 filters are supported at once", as
+ * https://learn.microsoft.com/windows-server/networking/technologies/pktmon/pktmon-syntax has it.
+ */
 export const MAX_PKTMON_FILTERS = 32;
 
 /** A filter before it is spelled: a packet must have all of its addresses, and its port. */
@@ -13,7 +16,7 @@ type Expressible = Pick<PktmonFilter, 'pods' | 'include'>;
  * The arguments of `pktmon filter add` for each filter that is needed, behind its name; none where every packet is meant.
  * Undefined where no packet can be meant, which pktmon cannot be told: without filters it captures everything.
  *
- * From the page "pktmon filter add": a packet must match all conditions of at least one filter; an address or a port
+ * From https://learn.microsoft.com/windows-server/administration/windows-commands/pktmon-filter-add: a packet must match all conditions of at least one filter; an address or a port
  * matches as source or destination; where two addresses are given, a packet must contain both. So whatever tells
  * source from destination, or excludes, has no form here.
  */

@@ -41,6 +41,22 @@ export function pullWarnings(
 
 const PULL_TYPES = ['kubernetes.io/dockerconfigjson', 'kubernetes.io/dockercfg'];
 
+/** An image that must not be pulled, and that nodes have not which tell of all of theirs: no pod begins there. */
+export function neverPulledWarning(
+  { image, imagePullPolicy }: Pick<JobSettings, 'image' | 'imagePullPolicy'>,
+  { nodes = [] }: Pick<Snapshot, 'nodes'>,
+  targets: readonly NodeTarget[],
+): string[] {
+  const whole = image.includes('@') || /:[^/]*$/.test(image) ? image : `${image}:latest`;
+  const names = [whole, `docker.io/${whole}`, `docker.io/library/${whole}`];
+  const without = nodes
+    .filter(({ name }) => targets.some(({ node }) => node === name))
+    .filter(({ images }) => images !== undefined && !images.some((each) => names.includes(each)));
+  if (imagePullPolicy !== 'Never' || without.length === 0) return [];
+  const where = listNames(without.map(({ name }) => name));
+  return [`${image} is not on ${where}, and --image-pull-policy Never keeps it from being pulled`];
+}
+
 /** Throws a ClusterError for what the settings of the Jobs name and is not there. */
 export function requireNoLack({ lacks, namespace }: Pick<Snapshot, 'lacks' | 'namespace'>): void {
   const [lack] = lacks;

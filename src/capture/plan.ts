@@ -9,7 +9,14 @@ import { destinationSpecs, nodePlaceFor } from './mounts.ts';
 import { captureStem } from './names.ts';
 import type { NodeTarget } from './node-targets.ts';
 import { locationOf } from './places.ts';
-import { pressureWarnings, pullWarnings, requireFewJobs, requireNoLack, shortenedWarning } from './plan-checks.ts';
+import {
+  neverPulledWarning,
+  pressureWarnings,
+  pullWarnings,
+  requireFewJobs,
+  requireNoLack,
+  shortenedWarning,
+} from './plan-checks.ts';
 import type { CaptureRequest, CaptureSettings } from './request.ts';
 import { buildSecret } from './secret.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -61,7 +68,8 @@ export function planCapture(request: CaptureRequest, snapshot: Snapshot, run: Ru
   const { name, destinations, durationMs } = request;
   const stored = checkDestinations({ destinations, durationMs, start: firstInstant(run) }, targets.nodes, snapshot);
   const warnings = [...targets.warnings, ...nodeWarnings(targets.nodes, request, snapshot.nodes), ...stored];
-  const pulled = pullWarnings(request.job, snapshot);
+  const { job } = request;
+  const pulled = [...pullWarnings(job, snapshot), ...neverPulledWarning(job, snapshot, targets.nodes)];
   const { namespace } = snapshot;
   const nodes = planNodes(request, namespace, targets.nodes, run);
   const secret = buildSecret({ name, namespace, destinations }, run);

@@ -1,5 +1,10 @@
 import type { Job, KubeEvent, Pod } from '../kube/cluster.ts';
+import { LABEL_CAPTURE } from './names.ts';
+import { secretName } from './secret.ts';
 import type { Told } from './told.ts';
+
+/** Milliseconds after a pod's creation in which its capture's own Secret may still come: it is created after a first Job. */
+const SECRET_FOLLOWS = 15_000;
 
 /** Of a namespace that is so new that its own account is not there yet, too. */
 export const NO_ACCOUNT = /error looking up service account/;
@@ -79,7 +84,7 @@ export function startEvent(events: readonly KubeEvent[], { metadata }: Pod): Tol
   const words = (event.message ?? event.reason ?? '').replace(/\s+/g, ' ').trim();
   for (const { pattern, problem, hint } of NEVER_MOUNTED) {
     const found = pattern.exec(words);
-    if (found === null) continue;
+    if (found === null || isOnItsWay(found[2], event, metadata)) continue;
     const told = `can't start: ${problem(found)}: ${words}`;
     return { phase: 'failed', mayStart: true, problem: told, hint: hint(namespace) };
   }
@@ -88,9 +93,18 @@ export function startEvent(events: readonly KubeEvent[], { metadata }: Pod): Tol
   return { phase: 'waiting', problem: `${what}: ${words}`, hint };
 }
 
+/** Whether what is missing is the Secret that follows the capture's first Job: a kubelet may be the faster one. */
+function isOnItsWay(missing: string | undefined, event: KubeEvent, pod: Pod['metadata']): boolean {
+  const capture = pod?.labels?.[LABEL_CAPTURE];
+  if (capture === undefined || missing?.startsWith(secretName(capture, '')) !== true) return false;
+  return Date.parse(timeOf(event)) - Date.parse(pod?.creationTimestamp ?? '') < SECRET_FOLLOWS;
+}
+
 /** By the times that their reporter gave: all of one pod's are of one kubelet. */
 export function newest(events: readonly KubeEvent[]): KubeEvent | undefined {
-  const at = ({ lastTimestamp, eventTime, metadata }: KubeEvent): string =>
-    lastTimestamp ?? eventTime ?? metadata?.creationTimestamp ?? '';
-  return events.toSorted((a, b) => (at(a) < at(b) ? 1 : -1))[0];
+  return events.toSorted((a, b) => (timeOf(a) < timeOf(b) ? 1 : -1))[0];
+}
+
+function timeOf({ lastTimestamp, eventTime, metadata }: KubeEvent): string {
+  return lastTimestamp ?? eventTime ?? metadata?.creationTimestamp ?? '';
 }

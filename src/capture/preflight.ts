@@ -1,10 +1,10 @@
 import { ClusterError } from '../errors.ts';
 import type { Cluster } from '../kube/cluster.ts';
 import { type Answered, askRights, isUnanswered } from './access.ts';
-import { tryAdmission } from './admission.ts';
 import { type Lacking, lackingRights } from './lacking-rights.ts';
 import { neededRights } from './needed-rights.ts';
 import type { CapturePlan } from './plan.ts';
+import { tryCreation } from './quota.ts';
 import type { CaptureRequest } from './request.ts';
 
 /** Milliseconds for each part of what is asked beforehand: whoever waits longer is better served by just creating. */
@@ -15,8 +15,8 @@ export type Preflight = {
   /** A failure to read, with all rights that are missing where it was for want of one. */
   explain(error: unknown): Promise<unknown>;
   /**
-   * What should be known. Throws a ClusterError with all rights that are missing, and what the API server says against
-   * the Jobs and pods of the plan; questions that fail, or may not be asked, stop nothing.
+   * What should be known. Throws a ClusterError with all rights that are missing, and what the API server, or a quota, says
+   * against the Jobs and pods of the plan; questions that fail, or may not be asked, stop nothing.
    */
   finish(plan: CapturePlan): Promise<string[]>;
 };
@@ -39,8 +39,8 @@ export function startPreflight(
       const lacking = forbidden ? lackingRights(await asked, ['create']) : [];
       return lacking.length === 0 ? error : refusal(lacking, [], await whoAsks(hurried()));
     },
-    finish: async ({ nodes: [first] }) => {
-      const admissions = first === undefined ? [] : await tryAdmission(first, hurried());
+    finish: async ({ nodes, secret }) => {
+      const admissions = await tryCreation({ nodes, secrets: secret === undefined ? 0 : 1 }, hurried());
       const answers = await asked;
       const lacking = lackingRights(answers, ['create']);
       const refused = admissions.flatMap((admission) => (admission.kind === 'refused' ? [admission.error] : []));

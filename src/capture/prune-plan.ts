@@ -1,4 +1,5 @@
 import type { Job, Pod } from '../kube/cluster.ts';
+import { endOfJob } from './job-end.ts';
 import { APP_CAPTURE, LABEL_APP } from './names.ts';
 import { captureOf, type Found } from './remove.ts';
 import { type CaptureSummary, summarize } from './status.ts';
@@ -94,19 +95,15 @@ function groupsOf(jobs: readonly Job[], pods: readonly Pod[], now: Date): Group[
   const helpers = jobs
     .filter((job) => !isCapture(job))
     .map((job): Group => {
-      const ended = conditionOf(job) !== undefined;
+      const ended = endOfJob(job) !== undefined;
       return { label: labelOf(job), ended, ageMs: ageOf(now, endOf(job)), jobs: [job], capture: undefined };
     });
   return [...captures, ...helpers];
 }
 
-function conditionOf({ status }: Job) {
-  return status?.conditions?.find((c) => (c.type === 'Complete' || c.type === 'Failed') && c.status === 'True');
-}
-
 /** When a Job ended, or was created if it has not; milliseconds since 1970. */
 function endOf(job: Job): number {
-  return Date.parse(conditionOf(job)?.lastTransitionTime ?? job.metadata?.creationTimestamp ?? '');
+  return Date.parse(endOfJob(job)?.lastTransitionTime ?? job.metadata?.creationTimestamp ?? '');
 }
 
 /** The clocks of client and server may differ: nothing is younger than now. */

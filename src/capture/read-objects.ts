@@ -1,6 +1,7 @@
 import { ClusterError } from '../errors.ts';
-import type { Cluster, Job, Pod } from '../kube/cluster.ts';
+import type { Cluster, Pod } from '../kube/cluster.ts';
 import { type PodFact, podFact } from './facts.ts';
+import { endOfJob } from './job-end.ts';
 import { isOurs } from './names.ts';
 import { selectorOf } from './selector.ts';
 import { TARGET_KINDS, type TargetKind, type TargetObject } from './target-kinds.ts';
@@ -54,7 +55,9 @@ async function readPods(kind: WorkloadKind, parent: Controller, cluster: Reads):
   const { namespace } = cluster;
   if (kind === 'cronjob') {
     const jobs = owned(await cluster.list('jobs', { namespace }), [parent]);
-    const lists = await Promise.all(jobs.filter((job) => !hasEnded(job)).map((job) => readPods('job', job, cluster)));
+    const lists = await Promise.all(
+      jobs.filter((job) => endOfJob(job) === undefined).map((job) => readPods('job', job, cluster)),
+    );
     return lists.flat();
   }
   const labels = selectorOf(parent.spec?.selector ?? {});
@@ -70,11 +73,6 @@ function owned<T extends Owned>(children: readonly T[], owners: readonly Owned[]
   return children.filter((child) =>
     child.metadata?.ownerReferences?.some(({ controller, uid }) => controller === true && uids.has(uid)),
   );
-}
-
-function hasEnded(job: Job): boolean {
-  const ended = new Set(['Complete', 'Failed']);
-  return job.status?.conditions?.some(({ type, status }) => ended.has(type) && status === 'True') ?? false;
 }
 
 /** The pods behind a service: whoever answers for it, ready or not, with or without a selector. */

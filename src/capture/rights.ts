@@ -42,6 +42,7 @@ function row(use: string, needed: readonly Rule[], ...extra: readonly Optional[]
 
 const NO_EVENTS = 'why a pod was refused, or does not begin, is not told';
 const NO_READY = 'that a node is not Ready is not told';
+const ONE_BY_ONE = 'those of captures on more than 32 nodes are removed one by one';
 const NO_LOG = 'what holds a delivery up is not told';
 
 const unready = optional(rule('list', 'nodes', 'cluster'), NO_READY);
@@ -55,6 +56,10 @@ export const COMMAND_RIGHTS = {
     [rule('create list', 'jobs.batch')],
     optional(rule('create', 'pods'), 'whether its pods are admitted is not tried before they are made'),
     optional(named('get', 'namespaces'), 'the Pod Security level of the namespace is not read'),
+    optional(
+      rule('list', 'resourcequotas'),
+      'a quota that has room for some of its Jobs and pods only is met while they are made',
+    ),
   ),
   credentials: row('`create` with credentials that are typed, or `--s3-ca-file`', [rule('create patch', 'secrets')]),
   claim: row(
@@ -100,12 +105,18 @@ export const COMMAND_RIGHTS = {
   delete: row(
     '`delete`',
     [rule('list delete', 'jobs.batch'), rule('list', 'pods')],
+    optional(rule('delete', 'pods'), 'pods of captures that are over go with their Jobs, 20 a second'),
+    optional(rule('deletecollection', 'jobs.batch'), ONE_BY_ONE),
+    optional(rule('deletecollection', 'pods'), ONE_BY_ONE),
     optional(rule('list delete', 'secrets'), 'a Secret that has lost its Jobs is not removed'),
   ),
   prune: row(
     '`prune`; with `-A` in all namespaces',
     [rule('list delete', 'jobs.batch'), rule('list', 'pods')],
-    optional(rule('delete', 'pods'), 'pods that have lost their Jobs are not removed'),
+    optional(
+      rule('delete', 'pods'),
+      'pods that have lost their Jobs are not removed, and others go with their Jobs, 20 a second',
+    ),
     optional(rule('list delete', 'secrets'), 'Secrets that have lost their Jobs are not removed'),
   ),
   download: row(

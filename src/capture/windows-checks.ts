@@ -32,7 +32,7 @@ export function windowsWarnings(targets: readonly NodeTarget[], settings: Captur
     ...(listing === null ? [] : ['what shapes packets.txt']),
   ];
   return [
-    `${names}: captures on Windows nodes have been tried with an emulated pktmon, and not on real Windows nodes yet`,
+    `${names}: captures on Windows nodes have been tried with an emulated pktmon, and not on real Windows nodes yet; they need an image made for Windows: --image`,
     ...(ignored.length === 0 ? [] : [`${names}: without effect on Windows nodes: ${ignored.join(', ')}`]),
   ];
 }

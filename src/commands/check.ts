@@ -1,5 +1,4 @@
 import { askRights } from '../capture/access.ts';
-import { tryAdmission } from '../capture/admission.ts';
 import {
   admissionFindings,
   type Finding,
@@ -11,6 +10,8 @@ import {
 } from '../capture/findings.ts';
 import { neededRights } from '../capture/needed-rights.ts';
 import type { PlannedNode } from '../capture/plan.ts';
+import { tryCreation } from '../capture/quota.ts';
+import { buildSecret } from '../capture/secret.ts';
 import { readSnapshotAsAllowed } from '../capture/snapshot.ts';
 import { toStartSpec } from '../capture/start-spec.ts';
 import type { Cell, Deps } from '../deps.ts';
@@ -69,10 +70,10 @@ async function checkOrder(deps: Deps, order: Order, cluster: Cluster): Promise<C
   const start = toStartSpec(request.start, cluster);
   const run = { id: deps.newId() + deps.newId(), startedAt: cluster.now(), start };
   const planned = planFindings(request, read, { run, answers: rights });
-  const [first] = planned.nodes;
+  const secrets = buildSecret({ ...request, namespace }, run) === undefined ? 0 : 1;
   const [filter, pods] = await Promise.all([
     filterFindings(planned.nodes, order),
-    first === undefined ? [] : tryAdmission(first, cluster),
+    tryCreation({ nodes: planned.nodes, secrets }, cluster),
   ]);
   const findings = [
     ...rightsFindings(rights),

@@ -2,12 +2,13 @@ import type { Deps } from '../deps.ts';
 import { UsageError } from '../errors.ts';
 import { bash } from './completion-bash.ts';
 import { fish } from './completion-fish.ts';
+import { kubectl } from './completion-kubectl.ts';
 import { powershell } from './completion-powershell.ts';
 import { zsh } from './completion-zsh.ts';
 
-const SCRIPTS: Readonly<Record<string, string>> = { bash, zsh, fish, powershell };
+const SCRIPTS: Readonly<Record<string, string>> = { bash, zsh, fish, powershell, kubectl };
 
-/** `completion SHELL`: a script for the shell to read. */
+/** `completion SHELL`: a script for the shell to read, or for kubectl to run. */
 export function completion(deps: Deps, shell: string): number {
   const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
   if (script === undefined) {

@@ -6,6 +6,7 @@ import type { Cluster } from '../kube/cluster.ts';
 import { lateLines } from './begin-words.ts';
 import type { Begun } from './create.ts';
 import type { Shape } from './create-output.ts';
+import { stillDeleting } from './delete.ts';
 import { clockLines, count, failureLines, locations, plural, size, totals, uploadStep } from './render.ts';
 import { waitForEnd } from './wait-for-end.ts';
 
@@ -21,7 +22,10 @@ export async function waitAndCleanUp(deps: Deps, begun: Begun, shape: Shape): Pr
 }
 
 async function cleanUp({ ui, signal }: Deps, cluster: Cluster, plan: CapturePlan): Promise<void> {
-  const removed = await deleteCaptures(cluster, [plan.name], { timeoutMs: CLEANUP_LIMIT, signal });
+  const limits = { timeoutMs: CLEANUP_LIMIT, signal };
+  const removed = await deleteCaptures(cluster, [plan.name], limits).catch((error: unknown) => {
+    throw signal.aborted ? stillDeleting([plan.name], plan.namespace) : error;
+  });
   const jobs = removed.filter(({ kind }) => kind === 'jobs').length;
   ui.note(`Removed ${plural(jobs, 'Job')}${plan.secret === undefined ? '' : ' and the Secret'}; the tarballs stay`);
 }

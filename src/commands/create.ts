@@ -122,14 +122,16 @@ async function loadPlanning() {
 }
 
 async function apply(
-  { ui, signal }: Deps,
+  { ui, signal, mayLeave }: Deps,
   { plan, cluster, request }: { plan: CapturePlan; cluster: Cluster; request: CaptureRequest },
 ): Promise<readonly Job[]> {
   const togetherMs = request.start?.kind === 'together' ? request.start.timeoutMs : null;
   const ready = plan.nodes.length === 1 ? 'the node is ready' : `all ${count(plan.nodes.length)} nodes are ready`;
   if (togetherMs !== null) ui.note(`Waiting until ${ready}, for ${span(togetherMs)} at most`);
   const { applyPlan } = await import('../capture/apply.ts');
-  const { jobs, at } = await applyPlan(plan, cluster, { togetherMs, signal });
+  const { name, namespace } = plan;
+  const left = `what was created of capture ${name} may be left: kubectl retina capture delete ${name} -n ${namespace}`;
+  const { jobs, at } = await mayLeave(left, () => applyPlan(plan, cluster, { togetherMs, signal }));
   if (at !== undefined) ui.note(`Now ${ready}: the capture begins at ${clock(at)}`);
   return jobs;
 }

@@ -28,7 +28,10 @@ export async function deleteCommand(
   const names = all ? undefined : captureNames(args, flags.name);
   const cluster = await deps.connect(flags);
   try {
-    const removed = await deleteCaptures(cluster, names, { timeoutMs, signal: deps.signal });
+    const { message, hint } = stillDeleting(names, cluster.namespace);
+    const removed = await deps.mayLeave(`${message}. ${hint}`, () =>
+      deleteCaptures(cluster, names, { timeoutMs, signal: deps.signal }),
+    );
     for (const one of removed) deps.ui.print(`${objectName(one)} deleted`);
     deps.ui.note(
       removed.length === 0

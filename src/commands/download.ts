@@ -97,7 +97,10 @@ async function downloadCapture(deps: Deps, wanted: Wanted, settings: Settings): 
     fromStore: async (at, source) =>
       (await import('./download-remote.ts')).fetchFromStore(deps, wanted, { at, source }),
   };
-  const yields = await pMap(sources.found, (source) => downloadFromNode(order, source), { concurrency: NODES_AT_ONCE });
+  const left = 'its pods may be left, and go by themselves after a minute; the same command goes on from where it was';
+  const yields = await deps.mayLeave(left, () =>
+    pMap(sources.found, (source) => downloadFromNode(order, source), { concurrency: NODES_AT_ONCE }),
+  );
   const files = yields.flatMap((got) => got.files.map((file) => ({ node: got.node, ...file })));
   if (files.length > 0) await ui.printTable(files.map(fileRow));
   if (signal.aborted) throw interrupted(yields);

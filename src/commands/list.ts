@@ -24,7 +24,7 @@ export type ListFlags = ConnectionOptions &
   };
 
 const FORMATS = ['wide', 'json', 'yaml', 'name', 'custom-columns', 'jsonpath'] as const;
-/** The exit code of a watch that was ended by Ctrl-C, its only end. */
+/** The exit code of a watch that was ended by Ctrl-C; its other end is that nobody reads it any more. */
 const INTERRUPTED = 130;
 
 /** `capture list`: the captures of a namespace, of all or of a store, or those named; with --watch also each change. */
@@ -98,7 +98,8 @@ async function watch(deps: Deps, cluster: Cluster, { namespace, pick, view }: Wa
       printed = printed.then(print);
     }
   };
-  await followCaptures(cluster, { namespace }, deps.signal, (all) => {
+  const until = AbortSignal.any([deps.signal, deps.unread]);
+  await followCaptures(cluster, { namespace }, until, (all) => {
     const captures = pick(all);
     const keyOf = ({ namespace: place, name }: CaptureSummary): string => `${place}/${name}`;
     const now = new Map(

@@ -46,20 +46,23 @@ export async function status(deps: Deps, name: string | undefined, flags: Status
   return capture.state === 'Failed' ? 1 : 0;
 }
 
-/** Follows a capture to its end: as `create --wait` shows it, or as a document for each change. */
+/** Follows a capture to its end, or as long as it is read: as `create --wait` shows it, or as a document for each change. */
 async function watch(
   deps: Deps,
   cluster: Cluster,
   capture: CaptureSummary,
   format: Format | undefined,
 ): Promise<CaptureSummary> {
-  const { ui, signal } = deps;
+  const { ui } = deps;
+  const signal = AbortSignal.any([deps.signal, deps.unread]);
   const progress =
     format === undefined ? await showProgress({ ui, now: () => cluster.now() }, capture.createdAt) : undefined;
   let last = '';
+  let seen = capture;
   // Documents are printed one after the other, though making one takes time.
   let printed = Promise.resolve();
   const tell = (next: CaptureSummary): void => {
+    seen = next;
     progress?.update(next);
     if (format === undefined || JSON.stringify(next) === last) return;
     last = JSON.stringify(next);
@@ -72,6 +75,7 @@ async function watch(
     return ended;
   } catch (error) {
     if (!signal.aborted) throw error;
+    if (!deps.signal.aborted) return seen;
     throw new InterruptedError(`no longer watching; capture ${capture.name} goes on`);
   } finally {
     progress?.end();

@@ -52,7 +52,8 @@ async function uploadCapture(deps: Deps, cluster: Cluster, { name, request }: Wa
   for (const warning of await checkTyped(plan, cluster, deps.now())) ui.warn(warning);
   for (const { spec } of orders) ui.note(aim(spec));
   try {
-    const outcomes = orders.length === 0 ? [] : await runUploads(plan, cluster, signal);
+    const left = `its pods may be left, and end by themselves; the tarballs stay on their nodes. To look: kubectl retina capture prune --dry-run client -n ${cluster.namespace}`;
+    const outcomes = orders.length === 0 ? [] : await deps.mayLeave(left, () => runUploads(plan, cluster, signal));
     return await report(deps, capture, { plan, outcomes });
   } catch (error) {
     if (!signal.aborted || error instanceof CaptureError) throw error;

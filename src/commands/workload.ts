@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   decodeSpec,
@@ -14,6 +14,7 @@ import {
 } from '../capture/workload-spec.ts';
 import { messageOf } from '../errors.ts';
 import { runWorkload } from '../workload/run.ts';
+import { endFile, isThere } from './end-workload.ts';
 import { keepHeapSmall } from './small-heap.ts';
 
 /** Milliseconds between looks at the stop file. */
@@ -27,12 +28,14 @@ export async function workload(io: {
 }): Promise<number> {
   keepHeapSmall();
   const spec = decodeSpec(await readFile(join(PODINFO_DIRECTORY, PODINFO_SPEC), 'utf8'));
+  const ending = endFile(spec);
   const stop = new AbortController();
   const told = (name: string): Promise<string> => readFile(join(PODINFO_DIRECTORY, name), 'utf8').catch(() => '');
   const look = async (): Promise<void> => {
     const word = await told(PODINFO_STOP);
     if (word === STOP_KEEP) stop.abort('requested');
     if (word === STOP_DISCARD) stop.abort('discard');
+    if (spec.tool === 'pktmon' && (await isThere(ending))) stop.abort('terminated');
   };
   // Whoever takes a capture back says so before its pod is ended: the first word counts, so it is looked for first.
   const ended = (): void => void look().then(() => stop.abort('terminated'));
@@ -62,5 +65,7 @@ export async function workload(io: {
     return result.errors.length === 0 && result.destinations.every((to) => to.ok) ? 0 : 1;
   } finally {
     clearInterval(timer);
+    // Whoever has told that the pod ends waits for that.
+    if (spec.tool === 'pktmon') await rm(ending, { force: true });
   }
 }

@@ -5,7 +5,7 @@ import type { Cluster, ConnectionOptions, ContainerTarget, DeleteOptions, Job, K
 import { type Connection, loadConfig } from './config.ts';
 import type { Troubled } from './contact.ts';
 import { execInPod } from './exec.ts';
-import { follow, listAll } from './follow.ts';
+import { type Followed, follow, listAll, queryOf } from './follow.ts';
 import { createRest, type Rest } from './rest.ts';
 import { type Traced, trace } from './trace.ts';
 
@@ -27,6 +27,7 @@ const ROOTS: Record<keyof Kinds, string> = {
   services: '/api/v1',
   endpointslices: '/apis/discovery.k8s.io/v1',
   serviceaccounts: '/api/v1',
+  resourcequotas: '/api/v1',
   priorityclasses: '/apis/scheduling.k8s.io/v1',
 };
 /** A connection in use; its requests end with the signal. */
@@ -83,6 +84,7 @@ function createCluster(used: Used, namespace: string): Cluster {
     dryRun: (kind, object) => dryRun(used, kind, object),
     remove: (kind, ns, name, options) =>
       removeOne(rest, `${pathOf(kind, ns)}/${encodeURIComponent(name)}`, options, signal),
+    removeAll: (kind, selection) => removeAll(rest, { path: pathOf(kind, selection.namespace), selection }, signal),
     // Its name holds what is random: where it is there after a lost answer, it is this one.
     createSecret: (secret) => create<Secret>(used, 'secrets', secret, async () => secret),
     ownSecret: (ns, name, owners) => patch('secrets', ns, name, { ownerReferences: owners }),
@@ -159,6 +161,13 @@ async function removeOne(rest: Rest, path: string, options: DeleteOptions, signa
     if (error instanceof ClusterError && (error.status === 404 || error.status === 409)) return false;
     throw error;
   }
+}
+
+async function removeAll(rest: Rest, removed: Followed, signal: AbortSignal): Promise<void> {
+  const body = { propagationPolicy: 'Background' };
+  const answer = await rest.stream({ method: 'DELETE', path: removed.path, query: queryOf(removed), body, signal });
+  // It tells each object, and begins when the last is removed.
+  answer.on('error', () => undefined).resume();
 }
 
 function pathOf(kind: keyof Kinds, namespace: string | undefined): string {

@@ -13,6 +13,7 @@ import type {
   V1Pod,
   V1PriorityClass,
   V1ReplicaSet,
+  V1ResourceQuota,
   V1Secret,
   V1Service,
   V1ServiceAccount,
@@ -37,6 +38,7 @@ export type Secret = Wire<V1Secret>;
 export type Claim = Wire<V1PersistentVolumeClaim>;
 export type Volume = Wire<V1PersistentVolume>;
 export type StorageClass = Wire<V1StorageClass>;
+export type Quota = Wire<V1ResourceQuota>;
 export type KubeEvent = Wire<CoreV1Event>;
 
 /** The kinds that this program reads, by the plural names of their REST paths. */
@@ -58,6 +60,7 @@ export type Kinds = {
   services: Wire<V1Service>;
   endpointslices: Wire<V1EndpointSlice>;
   serviceaccounts: Wire<V1ServiceAccount>;
+  resourcequotas: Quota;
   priorityclasses: Wire<V1PriorityClass>;
 };
 
@@ -132,6 +135,8 @@ export type Cluster = {
   ownSecret(namespace: string, name: string, owners: readonly Owner[]): Promise<void>;
   /** Returns false when there was no such object. */
   remove(kind: 'jobs' | 'pods' | 'secrets', namespace: string, name: string, options: DeleteOptions): Promise<boolean>;
+  /** Removes all objects of a selection by one request; what hangs on them goes after them. */
+  removeAll(kind: 'jobs' | 'pods', selection: Selection): Promise<void>;
   annotatePod(namespace: string, name: string, annotations: Record<string, string>): Promise<void>;
   /**
    * Lists, then watches, and calls back with all objects after every change until the signal is aborted. Broken and

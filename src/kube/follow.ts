@@ -26,7 +26,8 @@ export type Followed = { path: string; selection: Selection };
 
 type How = { signal: AbortSignal; traced: Traced };
 
-function queryOf({ selection }: Followed): Query {
+/** Which objects of a kind are meant, as a URL has it. */
+export function queryOf({ selection }: Followed): Query {
   return { labelSelector: selection.labels, fieldSelector: selection.fields };
 }
 

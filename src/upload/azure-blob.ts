@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { BlockBlobClient, ContainerClient, Pipeline } from '@azure/storage-blob';
 import { KEY_BLOB_URL, resultName, tarballName } from '../capture/names.ts';
 import { locationOf } from '../capture/places.ts';
@@ -9,20 +11,26 @@ import { explainAzure } from './azure-error.ts';
 import { findIdentity } from './azure-identity.ts';
 import { readOnlyKey } from './credentials.ts';
 import { type Cut, cutIntoParts, type Part } from './parts.ts';
-import { type Bounds, FIRST_TRIES, LateError, MAX_TRIES, type Tries, UNBOUNDED, watchTries } from './tries.ts';
+import {
+  type Bounds,
+  FIRST_TRIES,
+  LateError,
+  MAX_TRIES,
+  type Tries,
+  UNBOUNDED,
+  waitAfter,
+  watchTries,
+} from './tries.ts';
 import type { Upload, Uploader } from './uploader.ts';
 
 /** Blocks that a blob may have. */
 const MAX_BLOCKS = 50_000;
 /** Bytes of the first blocks where other stores need memory, too; from 4 MiB on Azure is quicker. */
 export const SMALL_BLOCK = 2 << 20;
-/** The SDK waits 4 s, then 12, then 28 by default; with these 0, 0.5, 1.5, 3.5, 7.5 and then 10 s. */
-const RETRY = { maxTries: MAX_TRIES, retryDelayInMs: 500, maxRetryDelayInMs: 10_000 };
-/**
- * Milliseconds for one try, or for a large block without a byte: the SDK's own limit is only told to the server, so that a
- * silent one is waited for for ever.
- */
-const TRY_LIMIT = 60_000;
+/** The SDK's own waits are the same for every client, so that those that fail together come back together: ours take their place. */
+const RETRY = { maxTries: MAX_TRIES, retryDelayInMs: 0 };
+/** Bytes of a block that are handed over at once: each that has left shows that the line is not dead. */
+const PIECE = 64 << 10;
 
 type BlobTarget = DestinationSpec & { kind: 'blob' };
 type Watched = Pick<Bounds, 'log' | 'stores' | 'spool' | 'maxParts'> & { tries: Tries; kept: number | undefined };
@@ -73,7 +81,7 @@ export async function connectContainer(
   return { client: new sdk.ContainerClient(access.kind === 'sas' ? access.sas.url : place, pipeline), access, place };
 }
 
-/** A policy inside the SDK's own loop of tries: it limits each, and tells of those that fail. */
+/** A policy inside the SDK's own loop of tries: it waits before each but the first, limits it, and tells of those that fail. */
 function watchedTries(
   sdk: typeof import('@azure/storage-blob'),
   access: BlobAccess,
@@ -89,8 +97,10 @@ function watchedTries(
   const factory: Pipeline['factories'][0] = {
     create: (next) => ({
       sendRequest: async (request) => {
+        const failed = attempts.get(request.requestId) ?? 0;
+        if (failed > 0) await sleep(waitAfter(failed), undefined, { signal: request.abortSignal as AbortSignal });
         try {
-          const response = await sendLimited(request, next);
+          const response = await sendLimited(request, next, tries.idleLimit);
           tries.answer();
           if (response.status < 400) attempts.delete(request.requestId);
           else tell(request.requestId, response.headers.get('x-ms-error-code') ?? `HTTP ${response.status}`);
@@ -100,7 +110,7 @@ function watchedTries(
           // Only a RestError is tried again.
           const silent = (error as Error).name === 'AbortError';
           const failure = silent
-            ? new sdk.RestError(`no answer within ${TRY_LIMIT / 1000} s`, { code: 'ETIMEDOUT' })
+            ? new sdk.RestError(`not a byte within ${tries.idleLimit / 1000} s`, { code: 'ETIMEDOUT' })
             : error;
           const attempt = tell(request.requestId, explainAzure(failure, access));
           if (tries.answered || attempt < FIRST_TRIES) throw failure;
@@ -116,15 +126,14 @@ function watchedTries(
 type Policy = ReturnType<Pipeline['factories'][0]['create']>;
 type Request = Parameters<Policy['sendRequest']>[0];
 
-/** Sends one try of a request, and ends it when it takes too long. */
-async function sendLimited(request: Request, next: Policy): ReturnType<Policy['sendRequest']> {
-  if (typeof request.body !== 'function') {
-    request.timeout = TRY_LIMIT;
-    return next.sendRequest(request);
-  }
+/**
+ * Sends one try of a request, and ends it when not a byte has left for too long: the SDK's own limit is only told to the
+ * server, so that a silent one is waited for for ever.
+ */
+async function sendLimited(request: Request, next: Policy, limit: number): ReturnType<Policy['sendRequest']> {
   const given = request.abortSignal as AbortSignal;
   const silent = new AbortController();
-  const timer = setTimeout(() => silent.abort(), TRY_LIMIT);
+  const timer = setTimeout(() => silent.abort(), limit);
   request.onUploadProgress = () => void timer.refresh();
   request.abortSignal = AbortSignal.any([given, silent.signal]);
   try {
@@ -144,7 +153,7 @@ function openUpload({ client, access, place }: Container, stem: string, watched:
   const parts = cutIntoParts(cutOf(watched, where), send);
   let committed: string | undefined;
   return {
-    write: (chunk) => parts.write(chunk),
+    ...{ write: parts.write, room: parts.room },
     commit: async (head) => {
       const count = await parts.finish(head);
       const ids = Array.from({ length: count }, (_, index) => blockId(index));
@@ -198,8 +207,17 @@ async function stage(
 ): Promise<void> {
   const inMemory = Buffer.isBuffer(part);
   const transactionalContentMD5 = inMemory ? createHash('md5').update(part).digest() : part.sum('md5');
-  const body = inMemory ? part : () => part.read();
+  const body = () => (inMemory ? inPieces(part) : part.read());
   await blob.stageBlock(blockId(index), body, part.length, { abortSignal, transactionalContentMD5 });
+}
+
+/** The bytes of a block, for one try. */
+function inPieces(part: Buffer): Readable {
+  const pieces = Array.from({ length: Math.ceil(part.length / PIECE) }, (_, index) => index * PIECE);
+  return Readable.from(
+    pieces.map((at) => part.subarray(at, at + PIECE)),
+    { objectMode: false },
+  );
 }
 
 /** All ids of a blob must have one length. */

@@ -32,6 +32,8 @@ export function isFile(part: Part | string | undefined): part is FilePart {
 export type Parts = {
   /** Copies the next bytes; rejects when an earlier part could not be sent, or there is no room for a large one. */
   write(chunk: Uint8Array): Promise<void>;
+  /** Undefined where so many bytes would be taken without a wait for parts under way; else resolves when they would. */
+  room(bytes: number): Promise<void> | undefined;
   /** Sends what is left, the first part last where bytes were kept in it, and waits for all; the answer is the number of parts. */
   finish(head?: Uint8Array): Promise<number>;
   /** All bytes of a stream that is shorter than one part; undefined when there are several. */
@@ -63,8 +65,7 @@ export function cutIntoParts(cut: Cut, send: Send): Parts {
   let filling: Part | undefined = take();
   let filled = kept;
   let first: Buffer<ArrayBuffer> | undefined;
-  let count = 0;
-  let before = 0;
+  let [count, before] = [0, 0];
   const size = (): number => partSize(count, maxParts, firstPart);
   const start = async (full: Part): Promise<void> => {
     const part = isFile(full) ? full : full.subarray(0, filled);
@@ -87,6 +88,7 @@ export function cutIntoParts(cut: Cut, send: Send): Parts {
         if (filled === size()) await start(filling);
       }
     },
+    room: (bytes) => (filled + bytes < size() ? undefined : flights.room(firstPart)),
     finish: async (head = NOTHING) => {
       if (filling !== undefined) await start(filling);
       first?.set(head);
@@ -140,11 +142,16 @@ function limitFlights(most: number, send: Send, done: (part: Part) => void) {
     }
   };
   const landed = async (): Promise<void> => void (await Promise.all(flying));
+  const isFull = (weight: number): boolean => flying.size > 0 && underWay + weight > most;
+  const wait = async (weight: number): Promise<void> => {
+    while (isFull(weight)) await Promise.race(flying);
+  };
   return {
     check,
+    room: (weight: number) => (isFull(weight) ? wait(weight) : undefined),
     start: async (part: Part, index: number): Promise<void> => {
       const weight = isFile(part) ? part.memory.length : part.length;
-      while (flying.size > 0 && underWay + weight > most) await Promise.race(flying);
+      await wait(weight);
       if (failure !== undefined && isFile(part)) await part.close();
       check();
       underWay += weight;

@@ -4,7 +4,7 @@ import type { S3Client, S3ClientConfig, S3ServiceException } from '@aws-sdk/clie
 import { oneLine } from '../capture/plain-text.ts';
 import { redact } from './credentials.ts';
 import { errnoOf } from './explain.ts';
-import { FIRST_TRIES, LateError, MAX_TRIES, type Tries } from './tries.ts';
+import { FIRST_TRIES, IDLE_LIMIT, LateError, MAX_TRIES, type Tries, waitAfter } from './tries.ts';
 
 /** A bucket, and how to reach it. */
 export type S3Address = {
@@ -19,8 +19,6 @@ export type S3Address = {
 export type S3Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
 export type S3Connection = { client: S3Client; explain: (error: unknown) => string };
 
-/** Milliseconds without a byte in either direction: without it, a store that never answers is waited for for ever. */
-const IDLE_LIMIT = 60_000;
 const CONNECT_LIMIT = 5_000;
 /** As many connections as the SDK's own agent opens. */
 const MAX_SOCKETS = 50;
@@ -29,10 +27,6 @@ const UNTRUSTED = new Set([
   ...['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
   ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY'],
 ]);
-
-/** Milliseconds between tries: they double from the first to the longest, and up to half is left out at random. */
-const FIRST_WAIT = 50;
-const LONGEST_WAIT = 20_000;
 
 /** A client for a bucket; without credentials, the SDK finds those of the pod's own identity. */
 export async function connectS3(
@@ -46,7 +40,7 @@ export async function connectS3(
     retryStrategy: patientRetries(tries),
     requestHandler: {
       connectionTimeout: CONNECT_LIMIT,
-      socketTimeout: IDLE_LIMIT,
+      socketTimeout: tries?.idleLimit ?? IDLE_LIMIT,
       ...(address.ca === null ? {} : { httpsAgent: trustingAgent(address.ca) }),
     },
     requestChecksumCalculation: address.checksums === 'when_required' ? 'WHEN_REQUIRED' : 'WHEN_SUPPORTED',
@@ -83,8 +77,7 @@ export function patientRetries(tries?: Pick<Tries, 'answered'>): RetryStrategy {
       const worthIt = errorType === 'TRANSIENT' || errorType === 'THROTTLING';
       // The SDK then throws what made the try fail, not this.
       if (!worthIt || count >= (tries?.answered ? MAX_TRIES : FIRST_TRIES)) throw new Error('no further try');
-      const wait = Math.min(FIRST_WAIT * 2 ** (count - 1), LONGEST_WAIT);
-      return token(count, wait * (1 - Math.random() / 2));
+      return token(count, waitAfter(count));
     },
     recordSuccess: () => undefined,
   };

@@ -6,6 +6,7 @@ import { CaptureError } from '../errors.ts';
 import { readKey } from './credentials.ts';
 import { type Cut, cutIntoParts } from './parts.ts';
 import { connectS3, type S3Connection, type S3Credentials } from './s3-client.ts';
+import { rewrite } from './s3-hash.ts';
 import { type Check, checkOf, type Made, multipartOf, type Sdk, sumsOf } from './s3-multipart.ts';
 import { type Bounds, type Tries, watchTries } from './tries.ts';
 import type { Upload, Uploader } from './uploader.ts';
@@ -14,8 +15,6 @@ import type { Upload, Uploader } from './uploader.ts';
 const MAX_PARTS = 10_000;
 /** Milliseconds for what follows a failure: a look whether the object is there all the same, or the undoing. */
 const AFTERMATH = 30_000;
-/** Milliseconds for writing an object's hash beside its bytes: AWS copies 5 GiB in about a minute. */
-const COPY_LIMIT = 120_000;
 /** The metadata by which an upload knows its own object again. */
 const MARK = 'retina-upload';
 
@@ -78,8 +77,13 @@ async function openUpload(
   );
   const whatIsLeft = leftIn(connection, place);
   let inParts = false;
+  let bytes = kept ?? 0;
   return {
-    write: (chunk) => parts.write(chunk),
+    write: (chunk) => {
+      bytes += chunk.length;
+      return parts.write(chunk);
+    },
+    room: parts.room,
     commit: async (head) => {
       const Body = parts.whole(head);
       inParts = Body === undefined;
@@ -100,9 +104,9 @@ async function openUpload(
     },
     putResult: async (text, sha256) => {
       await putBeside(task, text);
-      if (inParts) await writeHash(task, sha256);
+      if (inParts) await writeHash(task, bytes, sha256);
     },
-    confirm: ({ bytes }) => confirm(task, bytes),
+    confirm: (expected) => confirm(task, expected.bytes),
     abort: async () => {
       tries.giveUp();
       await parts.settle();
@@ -150,17 +154,18 @@ async function putBeside({ sdk, client, target, stem, check, guarded }: Task, te
   );
 }
 
-/**
- * Metadata of an upload in parts are fixed when it begins; a copy of the object onto itself, which the store makes without a
- * transfer (up to 5 GiB), can have others. It fails where that is not allowed: the hash is in the result beside it anyway.
- */
-async function writeHash({ sdk, client, made, place, tries, explain, log }: Task, sha256: string): Promise<void> {
-  const CopySource = [made.Bucket, ...made.Key.split('/')].map(encodeURIComponent).join('/');
-  const copy = new sdk.CopyObjectCommand({ ...withHash(made, sha256), CopySource, MetadataDirective: 'REPLACE' });
-  const limit = AbortSignal.timeout(COPY_LIMIT);
+/** Adds the hash to the object's metadata. It fails where that is not allowed: the hash is in the result beside it anyway. */
+async function writeHash(task: Task, bytes: number, sha256: string): Promise<void> {
+  const { made, place, tries, explain, log } = task;
+  let rewriting: Promise<void> | undefined;
   await tries
-    .bound((given) => client.send(copy, { abortSignal: AbortSignal.any([given, limit]) }))
+    .bound((given) => {
+      rewriting = rewrite({ ...task, bytes, made: withHash(made, sha256) }, given);
+      return rewriting;
+    })
     .catch((error: unknown) => log(`${place} has no SHA-256 in its metadata: ${explain(error)}`));
+  // When the time is over, its undoing is still under way.
+  await rewriting?.catch(() => undefined);
 }
 
 async function confirm({ sdk, client, made, place, guarded }: Task, bytes: number): Promise<void> {

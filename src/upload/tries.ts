@@ -14,6 +14,8 @@ export type Bounds = {
   spool: Spool;
   /** Parts of a tarball at most, where that is less than what the store takes: they then grow sooner. */
   maxParts?: number;
+  /** Milliseconds of a try without a byte, where they are not the usual. */
+  idleLimit?: number;
 };
 
 /** No limit, and nobody listens. */
@@ -26,6 +28,17 @@ export const UNBOUNDED: Bounds = {
 export const FIRST_TRIES = 10;
 /** Tries of one request at a store that has answered: it is the time that ends them. */
 export const MAX_TRIES = 100;
+/** Milliseconds of a try without a byte: the SDKs have no limit of their own for a store that never answers. */
+export const IDLE_LIMIT = 60_000;
+
+/** Milliseconds between tries: they double from the first to the longest, and up to half is left out at random. */
+const FIRST_WAIT = 50;
+const LONGEST_WAIT = 20_000;
+
+/** Milliseconds to wait after so many tries of one request have failed. */
+export function waitAfter(failed: number): number {
+  return Math.min(FIRST_WAIT * 2 ** (failed - 1), LONGEST_WAIT) * (1 - Math.random() / 2);
+}
 
 /** What is known of the tries of one upload at its store. */
 export type Tries = {
@@ -33,6 +46,8 @@ export type Tries = {
   readonly answered: boolean;
   /** Why the last try that failed did so. */
   readonly last: string | undefined;
+  /** Milliseconds after which a try without a byte ends. */
+  readonly idleLimit: number;
   /** Tells of a try that failed; another may follow. */
   failed(attempt: number, reason: string): void;
   answer(): void;
@@ -43,7 +58,7 @@ export type Tries = {
 };
 
 /** Watches over one upload; `what` names it to the user. */
-export function watchTries(what: string, { late, log }: Bounds): Tries {
+export function watchTries(what: string, { late, log, idleLimit = IDLE_LIMIT }: Bounds): Tries {
   const given = new AbortController();
   const signal = AbortSignal.any([late, given.signal]);
   let answered = false;
@@ -55,6 +70,7 @@ export function watchTries(what: string, { late, log }: Bounds): Tries {
     get last() {
       return last;
     },
+    idleLimit,
     answer: () => {
       answered = true;
     },

@@ -9,6 +9,8 @@ import { type Bounds, UNBOUNDED } from './tries.ts';
 export type Upload = {
   /** Takes the next bytes; resolves when more may follow. */
   write(chunk: Uint8Array): Promise<void>;
+  /** Where taking so many bytes may mean a wait for the place: undefined if it does not now, else resolves when it does no more. */
+  room?(bytes: number): Promise<void> | undefined;
   /**
    * Puts the bytes into the place kept for them and makes the tarball visible under its name: only after this is it
    * delivered, whole and on stable storage. Must get exactly as many bytes as were kept.

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { pMapIterable } from 'p-map';
 import { Header, Pax } from 'tar';
-import { MEMBER_BYTES, type Member, memberMaker, storedMember } from './member.ts';
+import { free, MEMBER_BYTES, type Member, memberMaker, storedMember } from './member.ts';
 
 const BLOCK = 512;
 /** As many as Node has threads for it. With one for each of two processors, these wait for the next a third of the time. */
@@ -18,17 +18,21 @@ export type BundleEntry = { name: string } & (
  * The entries as a gzipped tar, in constant memory: the first header in a member of its own, then members of equal
  * length, so that the same entries are the same bytes however they come in. A piece is overwritten when the next is asked for.
  */
-export async function* streamBundle(entries: readonly BundleEntry[], now: Date): AsyncGenerator<Buffer> {
+export async function* streamBundle(entries: readonly BundleEntry[], now: Date, some?: Some): AsyncGenerator<Buffer> {
   const tar = packTar(entries, now);
   try {
     const { value } = await tar.next();
     yield storedMember(value ?? Buffer.alloc(0));
-    yield* streamMembers(tar);
+    yield* streamMembers(tar, some);
   } finally {
     // Whoever gives up after the first member would leave a file open.
     await tar.return(undefined);
   }
 }
+
+/** The members of a bundle from one on, so many made at once. */
+type Some = { from: number; atOnce: number };
+const ALL: Some = { from: 0, atOnce: COMPRESSED_AT_ONCE };
 
 /** The entries of a bundle, and when the capture ended. */
 export type Contents = { entries: readonly BundleEntry[]; now: Date };
@@ -38,8 +42,10 @@ export type LateHead = {
   bytes: number;
   /** Called once, when all that follows has been read. */
   head(): Promise<Buffer>;
-  /** All that follows the beginning, made once more. */
-  again(): AsyncIterable<Buffer>;
+  /** Resolves when the capture has ended. */
+  ended: Promise<void>;
+  /** From then on: all that follows the beginning, or some of it, made once more. */
+  again(some?: Some): AsyncIterable<Buffer>;
 };
 
 /** The same bundle where the first entry's bytes come in before its size and the other entries are known. */
@@ -58,23 +64,25 @@ export function streamGrowing(
     const { entries, now } = await contents;
     yield* packTar(entries.slice(1), now);
   }
-  async function* again(): AsyncGenerator<Buffer> {
+  async function* again(some?: Some): AsyncGenerator<Buffer> {
     const { entries, now } = await contents;
-    const members = streamBundle(entries, now);
+    const members = streamBundle(entries, now, some);
     await members.next();
     yield* members;
   }
   const head = async (): Promise<Buffer> => storedMember(headerOf(name, size, (await contents).now));
   const bytes = storedMember(headerOf(name, 0, new Date(0))).length;
-  return { bytes: streamMembers(tar()), late: { bytes, head, again } };
+  // A capture that is given up has no end: the stream fails.
+  const ended = new Promise<void>((resolve) => void contents.then(() => resolve()).catch(() => undefined));
+  return { bytes: streamMembers(tar()), late: { bytes, head, ended, again } };
 }
 
 /**
  * Pieces of a tar as gzip members. Members of a gzip file may follow one another, so several are compressed at once; every
  * gzip reader takes the result for one file.
  */
-async function* streamMembers(tar: AsyncGenerator<Buffer>): AsyncGenerator<Buffer> {
-  const make = memberMaker();
+async function* streamMembers(tar: AsyncGenerator<Buffer>, { from, atOnce } = ALL): AsyncGenerator<Buffer> {
+  const { make, end } = memberMaker();
   // Used again and again, as what the maker writes into.
   const pieces: Buffer[] = [];
   const member = async (piece: Buffer): Promise<Member> => {
@@ -82,9 +90,10 @@ async function* streamMembers(tar: AsyncGenerator<Buffer>): AsyncGenerator<Buffe
     if (piece.length === MEMBER_BYTES) pieces.push(piece);
     return made;
   };
-  const members = pMapIterable(regroup(tar, pieces), member, {
-    concurrency: COMPRESSED_AT_ONCE,
-    backpressure: COMPRESSED_AT_ONCE + 1,
+  const members = pMapIterable(regroup(tar, pieces, from), member, {
+    concurrency: atOnce,
+    // One more than at once, so that none waits; where there is time, none more.
+    backpressure: atOnce + Math.sign(atOnce - 1),
   });
   try {
     for await (const { bytes, release } of members) {
@@ -94,6 +103,8 @@ async function* streamMembers(tar: AsyncGenerator<Buffer>): AsyncGenerator<Buffe
   } finally {
     // The mapping leaves its source as it is when nobody asks for more.
     await tar.return(undefined);
+    end();
+    pieces.forEach(free);
   }
 }
 
@@ -150,20 +161,22 @@ function padding(size: number): Buffer {
   return Buffer.alloc((BLOCK - (size % BLOCK)) % BLOCK);
 }
 
-/** The same bytes in pieces of exactly one member, the last one aside; `free` are buffers that may be filled. */
-async function* regroup(source: AsyncIterable<Buffer>, free: Buffer[]): AsyncGenerator<Buffer> {
+/** The same bytes in pieces of exactly one member, the last one aside, from one on; `free` are buffers that may be filled. */
+async function* regroup(source: AsyncIterable<Buffer>, free: Buffer[], from: number): AsyncGenerator<Buffer> {
   const empty = (): Buffer => free.pop() ?? Buffer.allocUnsafe(MEMBER_BYTES);
   let member = empty();
   let filled = 0;
+  let passed = 0;
   for await (const piece of source) {
     for (let taken = 0; taken < piece.length; ) {
       const bytes = piece.copy(member, filled, taken);
       taken += bytes;
       filled += bytes;
       if (filled < MEMBER_BYTES) continue;
+      filled = 0;
+      if (passed++ < from) continue;
       yield member;
       member = empty();
-      filled = 0;
     }
   }
   if (filled > 0) yield member.subarray(0, filled);

@@ -3,6 +3,7 @@ import type { Delivery } from '../capture/workload-spec.ts';
 import { messageOf } from '../errors.ts';
 import type { Upload, Uploader } from '../upload/uploader.ts';
 import type { LateHead } from './bundle.ts';
+import { type Branch, forEach, pump, put } from './pump.ts';
 
 /** Bytes and SHA-256 (hex) of what was sent. */
 export type Sent = { bytes: number; sha256: string };
@@ -19,16 +20,21 @@ export type Delivered = {
   confirm(except?: Delivery['kind']): Promise<string[]>;
 };
 
-/** One destination's state; `upload` is null once it has failed. */
-type Branch = { uploader: Uploader; upload: Upload | null; error: string | undefined };
+/** A tarball whose beginning comes last; `leftBehind` is told the location of a destination that the others no longer wait for. */
+export type Late = LateHead & { leftBehind(location: string): void };
 
-/** Sends the same bytes to every destination. One that fails does not stop the others; never rejects. */
+/**
+ * Sends the same bytes to every destination. One that fails does not stop the others, nor does one that is slow keep those
+ * from the end whose head comes late; never rejects.
+ */
 export async function deliver(
   source: AsyncIterable<Uint8Array>,
   uploaders: readonly Uploader[],
-  late?: LateHead,
+  late?: Late,
 ): Promise<Delivered> {
-  const branches: Branch[] = uploaders.map((uploader) => ({ uploader, upload: null, error: undefined }));
+  const branches = uploaders.map(
+    (uploader): Branch => ({ uploader, upload: null, error: undefined, taken: { chunks: 0, bytes: 0 } }),
+  );
   await forEach(branches, async (branch) => {
     branch.upload = await branch.uploader.open(late?.bytes);
   });
@@ -63,26 +69,42 @@ async function ofEach(
 
 async function sendInOrder(source: AsyncIterable<Uint8Array>, branches: readonly Branch[]): Promise<Sent | null> {
   const hash = createHash('sha256');
-  const bytes = await send(source, branches, (chunk) => hash.update(chunk));
-  if (bytes === null) return null;
-  await commit(branches);
-  return { bytes, sha256: hash.digest('hex') };
+  try {
+    const bytes = await pump(source, branches, { seen: (chunk) => hash.update(chunk) });
+    if (bytes === null) return null;
+    await commit(branches);
+    return { bytes, sha256: hash.digest('hex') };
+  } catch (error) {
+    await refuse(branches, error);
+    return null;
+  }
 }
+
+/** The first bytes, and how many follow. */
+type Whole = { head: Buffer; bytes: number };
 
 /** A hash goes from the beginning to the end: it can only begin when all else is sent, so the bytes are read once more. */
 async function sendHeadLast(
   source: AsyncIterable<Uint8Array>,
   branches: readonly Branch[],
-  late: LateHead,
+  late: Late,
 ): Promise<Sent | null> {
-  const bytes = await send(source, branches);
-  if (bytes === null) return null;
+  const whole = Promise.withResolvers<Whole | null>();
+  const behind = new Map<Branch, Promise<void>>();
+  const leave = (branch: Branch): void => {
+    late.leftBehind(branch.uploader.location);
+    behind.set(branch, catchUp(branch, late, whole.promise));
+  };
   try {
-    const head = await late.head();
+    const bytes = await pump(source, branches, { lagging: { ended: late.ended, leave } });
+    const head = bytes === null ? null : await late.head();
+    if (bytes === null || head === null) return null;
     if (head.length !== late.bytes) throw new Error(`${late.bytes} bytes were kept for a header of ${head.length}`);
     const hash = hashAgain(head, bytes, branches, late);
-    // Neither is left alone: what is under way would else be undone while it is being finished.
-    const [found] = await Promise.allSettled([hash, commit(branches, head)]);
+    whole.resolve({ head, bytes });
+    const inTime = branches.filter((branch) => !behind.has(branch));
+    // None is left alone: what is under way would else be undone while it is being finished.
+    const [found] = await Promise.allSettled([hash, commit(inTime, head), ...behind.values()]);
     if (found.status === 'fulfilled') return { bytes: head.length + bytes, sha256: found.value };
     for (const branch of branches) {
       branch.error ??= `what lies in ${branch.uploader.location} may be damaged: ${messageOf(found.reason)}`;
@@ -92,33 +114,26 @@ async function sendHeadLast(
   } catch (error) {
     await refuse(branches, error);
     return null;
+  } finally {
+    whole.resolve(null);
+    await Promise.all(behind.values());
   }
+}
+
+/** Sends the rest to one that the others did not wait for, once they are done: two streams at once would take the memory of two. */
+function catchUp(branch: Branch, late: Late, whole: Promise<Whole | null>): Promise<void> {
+  return forEach([branch], async () => {
+    const told = await whole;
+    if (told === null) return;
+    for await (const chunk of late.again({ from: branch.taken.chunks, atOnce: 1 })) await put(branch, chunk);
+    if (branch.taken.bytes !== told.bytes)
+      throw new Error('the tarball could not be built: its bytes are not the same again');
+    await branch.upload?.commit(told.head);
+  });
 }
 
 function commit(branches: readonly Branch[], head?: Buffer): Promise<void> {
   return forEach(branches, async (branch) => branch.upload?.commit(head));
-}
-
-/** Pumps the source into every open upload, at the pace of the slowest; null when the source failed. */
-async function send(
-  source: AsyncIterable<Uint8Array>,
-  branches: readonly Branch[],
-  seen?: (chunk: Uint8Array) => void,
-): Promise<number | null> {
-  let bytes = 0;
-  try {
-    for await (const chunk of source) {
-      if (branches.every(({ upload }) => upload === null)) return null;
-      const written = forEach(branches, async (branch) => branch.upload?.write(chunk));
-      seen?.(chunk);
-      bytes += chunk.length;
-      await written;
-    }
-    return bytes;
-  } catch (error) {
-    await refuse(branches, error);
-    return null;
-  }
 }
 
 function refuse(branches: readonly Branch[], error: unknown): Promise<void> {
@@ -144,21 +159,4 @@ async function hashAgain(head: Buffer, bytes: number, branches: readonly Branch[
     if (read === bytes) return hash.digest('hex');
   }
   throw new Error('its bytes are not the same when they are read again');
-}
-
-/** Runs a step for every branch that has not failed; where it fails, the upload is undone and the reason kept. */
-async function forEach(branches: readonly Branch[], step: (branch: Branch) => Promise<void>): Promise<void> {
-  await Promise.all(
-    branches.map(async (branch) => {
-      if (branch.error !== undefined) return;
-      try {
-        await step(branch);
-      } catch (error) {
-        branch.error = messageOf(error);
-        const left = await branch.upload?.abort();
-        if (left !== undefined) branch.error += `; ${left}`;
-        branch.upload = null;
-      }
-    }),
-  );
 }

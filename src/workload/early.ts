@@ -44,7 +44,9 @@ export function deliverEarly({ file, maxBytes, uploaders, log }: Early): EarlyDe
     void settled.promise.then(stepForward);
     const stopTelling = tellLag(file, follower, log);
     const { bytes, late } = streamGrowing(basename(file), chain(first.value, packets), rest.promise);
-    const delivered = await deliver(bytes, uploaders, late);
+    const leftBehind = (location: string): void =>
+      log(`${location} does not keep up: the other destinations go on without it, and it gets the rest by itself`);
+    const delivered = await deliver(bytes, uploaders, { ...late, leftBehind });
     stopTelling();
     // Where every destination has failed, the file is still open.
     await packets.return(undefined);

@@ -24,11 +24,11 @@ const compress = promisify(gzip);
 /** A gzip member; its buffer is used again, or freed, after `release`. */
 export type Member = { bytes: Buffer; release(): void };
 
-/** Makes members in few buffers: what the collector were left to find would be up to 64 MB of them. */
-export function memberMaker(): (tar: Buffer) => Promise<Member> {
+/** Makes members in few buffers, freed at the end: what the collector were left to find would be up to 64 MB of them. */
+export function memberMaker(): { make(tar: Buffer): Promise<Member>; end(): void } {
   const rooms: Buffer[] = [];
   const sample = Buffer.alloc(SAMPLES * SAMPLE_BYTES);
-  return async (tar) => {
+  const make = async (tar: Buffer): Promise<Member> => {
     if (shrinks(tar, sample)) {
       const bytes = await compress(tar, { level: FAST, chunkSize: ROOM });
       return { bytes, release: () => free(bytes) };
@@ -36,6 +36,7 @@ export function memberMaker(): (tar: Buffer) => Promise<Member> {
     const room = rooms.pop() ?? Buffer.allocUnsafeSlow(ROOM);
     return { bytes: store(tar, room), release: () => void rooms.push(room) };
   };
+  return { make, end: () => rooms.forEach(free) };
 }
 
 /** A member whose length depends on nothing but that of its content. */
@@ -75,6 +76,6 @@ function shrinks(tar: Buffer, sample: Buffer): boolean {
 }
 
 /** Gives memory back at once, unless it is a part of Buffer's pool. */
-function free({ buffer }: Buffer): void {
+export function free({ buffer }: Buffer): void {
   if (buffer instanceof ArrayBuffer && !isMarkedAsUntransferable(buffer)) buffer.transfer(0);
 }

@@ -7,7 +7,10 @@ import { toolEnv } from './tool-env.ts';
 const TOOL_TIMEOUT_MS = 30_000;
 const MAX_OUTPUT_BYTES = 8 << 20;
 
-/** The files below `metadata/`, each with what is asked for it. */
+/**
+ * The files below `metadata/`, each with what is asked for it. The cmdlets are those of
+ * https://learn.microsoft.com/powershell/module/nettcpip and its neighbours, and of HNS on nodes with containers.
+ */
 const FILES: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'addresses.txt': [cmdlet('Get-NetAdapter -IncludeHidden'), cmdlet('Get-NetIPAddress'), ['ipconfig', '/all']],
   'firewall.txt': [netsh('advfirewall show allprofiles'), netsh('advfirewall firewall show rule name=all')],

@@ -1,6 +1,9 @@
 import { pktmonFilters } from '../capture/pktmon-filters.ts';
 import type { WorkloadSpec } from '../capture/workload-spec.ts';
 
+// Command lines as on https://learn.microsoft.com/windows-server/administration/windows-commands/pktmon-start and
+// https://learn.microsoft.com/windows-server/administration/windows-commands/pktmon-filter-add
+
 /** The page "pktmon start" counts in megabytes; taken for the larger kind, so that a file is never larger than asked. */
 const MEBIBYTE = 1 << 20;
 /** Of a file where there is no limit; as pktmon's own default, after which the next file is begun. */

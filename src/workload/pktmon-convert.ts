@@ -6,6 +6,8 @@ import { countPcapng } from './pcapng.ts';
 import type { RunPktmon } from './pktmon.ts';
 import { firstLine } from './pktmon-output.ts';
 
+// `etl2pcap` is as on https://learn.microsoft.com/windows-server/administration/windows-commands/pktmon-etl2pcap
+
 /** Of a conversion: as long as a pod may take to its end. */
 const CONVERT_MS = 1_800_000;
 

@@ -1,3 +1,6 @@
+// What pktmon says: https://learn.microsoft.com/windows-server/administration/windows-commands/pktmon-status, -filter-list,
+// -stop and -counters, and the answers shown in https://learn.microsoft.com/windows-server/networking/technologies/pktmon/pktmon-syntax
+
 /** Whether `pktmon status` says that nothing is captured. In words that are not known, something may be. */
 export function isIdle(status: string): boolean {
   return /\bnot running\b/i.test(status);
@@ -29,6 +32,27 @@ export function isForeign(status: string, name: string): boolean {
 /** The events that a session has lost, as `pktmon stop` tells behind the log file; 0 where it tells none. */
 export function eventsLost(stopped: string): number {
   return Number(/\b(\d[\d,.]*) events? lost\b/i.exec(stopped)?.[1]?.replace(/[,.]/g, '') ?? 0);
+}
+
+/**
+ * The packets that components of Windows dropped, as `pktmon counters --type drop --json` counts them, in both directions.
+ * The page names the flags and what is counted, not what the JSON calls it: whatever counts packets there counts drops.
+ * 0 where it is no JSON; the answer is in pktmon's log then.
+ */
+export function packetsDropped(counters: string): number {
+  try {
+    return packetsBelow(JSON.parse(counters));
+  } catch {
+    return 0;
+  }
+}
+
+function packetsBelow(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0;
+  const counts = Object.entries(value).map(([key, below]) =>
+    key === 'Packets' && typeof below !== 'object' ? Number(below) || 0 : packetsBelow(below),
+  );
+  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** The first words of an output, without what looks like a title; empty for none. */

@@ -9,10 +9,21 @@ import { atExit } from './at-exit.ts';
 import { sizesOf } from './limit.ts';
 import { filterArgv, startArgv } from './pktmon-argv.ts';
 import { convertLogs } from './pktmon-convert.ts';
-import { eventsLost, filtersIn, firstLine, hasNoFilters, isForeign, isIdle, sessionIn } from './pktmon-output.ts';
+import {
+  eventsLost,
+  filtersIn,
+  firstLine,
+  hasNoFilters,
+  isForeign,
+  isIdle,
+  packetsDropped,
+  sessionIn,
+} from './pktmon-output.ts';
 import type { Scratch } from './scratch.ts';
 import type { CaptureTool, End } from './tool.ts';
 import { toolEnv } from './tool-env.ts';
+
+// The commands are those of https://learn.microsoft.com/windows-server/administration/windows-commands/pktmon
 
 /** Between looks whether the session still runs: nothing else tells that somebody has ended it. */
 const WATCH_MS = 5_000;
@@ -38,6 +49,8 @@ type Session = {
   run: RunPktmon;
   ours: Ours;
   lost: number;
+  /** Packets that components of Windows dropped meanwhile. */
+  dropped: number;
   /** Aborted when it need not be watched any more. */
   over: AbortController;
 };
@@ -49,7 +62,8 @@ type Session = {
 export function openPktmon(spec: WorkloadSpec, { scratch }: { scratch: Scratch }): CaptureTool {
   const log: string[] = [];
   const ours = { filters: false, session: false };
-  const session = { spec, directory: scratch.bundle, run: runner(log), ours, lost: 0, over: new AbortController() };
+  const counts = { lost: 0, dropped: 0 };
+  const session = { spec, directory: scratch.bundle, run: runner(log), ours, ...counts, over: new AbortController() };
   const calledOff = atExit(() => endAtOnce(session));
   const started = start(session).catch((error: unknown) => messageOf(error));
   let ended: Promise<string[]> | undefined;
@@ -69,7 +83,8 @@ export function openPktmon(spec: WorkloadSpec, { scratch }: { scratch: Scratch }
       return {
         ...{ reason, packets, pcapBytes: bytes, worthKeeping: files.length > 0 },
         files: [...files, { name: 'pktmon.log', content: Buffer.from(log.join('\n')) }],
-        ...{ droppedByKernel: session.lost, droppedByInterface: 0, errors: [...told, ...errors] },
+        ...{ droppedByKernel: session.lost, droppedByInterface: session.dropped },
+        errors: [...told, ...errors],
       };
     },
     kill: async () => void (await end()),
@@ -138,7 +153,9 @@ async function stop(session: Session): Promise<string[]> {
   if (ours.session) {
     const { output } = await run(['status']);
     if (!isIdle(output) && !isForeign(output, spec.stem)) {
+      // All of them for the log; then those that count, each of which is a drop. Both are gone once it has stopped.
       await run(['counters', '--json']);
+      session.dropped = packetsDropped((await run(['counters', '--type', 'drop', '--json'])).output);
       const stopped = await run(['stop']);
       session.lost = eventsLost(stopped.output);
       if (!stopped.ok) problems.push(`pktmon cannot be stopped, and captures on: ${firstLine(stopped.output)}`);

@@ -9,7 +9,7 @@ import { after, test } from 'node:test';
 
 const root = resolve(import.meta.dirname, '../..');
 const binary = join(root, 'dist/kubectl-retina');
-const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const { version, config } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const work = mkdtempSync(join(tmpdir(), 'binary-'));
 after(() => rmSync(work, { recursive: true }));
 
@@ -24,6 +24,15 @@ test('tells its version, from any folder', () => {
   const { status, stdout, stderr } = run(binary, ['version', '--client']);
   assert.equal(status, 0, stderr);
   assert.ok(stdout.includes(version), stdout);
+});
+
+test('tells which image captures will run: its own, or that of RETINA_AGENT_IMAGE, or that of --image', () => {
+  const imageOf = (env: Record<string, string>, ...args: string[]) =>
+    /^Capture image: (.*)$/m.exec(run(binary, ['version', '--client', ...args], env).stdout)?.[1];
+  const named = { RETINA_AGENT_IMAGE: 'registry.example/by-environment:v1' };
+  assert.equal(imageOf({ RETINA_AGENT_IMAGE: '' }), `${config.captureImage}:v${version}`);
+  assert.equal(imageOf(named), named.RETINA_AGENT_IMAGE);
+  assert.equal(imageOf(named, '--image', 'registry.example/by-flag:v2'), 'registry.example/by-flag:v2');
 });
 
 test('works through a symbolic link', () => {

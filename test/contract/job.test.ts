@@ -162,6 +162,14 @@ suite('the Job of a Windows node', () => {
     assert.equal(windowsPod?.hostNetwork, true);
   });
 
+  test('Windows has no SIGTERM: before its end, the workload is told so', () => {
+    assert.deepEqual(windowsContainer?.lifecycle?.preStop?.exec?.command, ['kubectl-retina.exe', 'end-workload']);
+    assert.equal(container?.lifecycle, undefined);
+    const recipe = readFileSync(join(import.meta.dirname, '../../Dockerfile.windows'), 'utf8');
+    assert.match(recipe, /^COPY dist\/kubectl-retina-win-x64\.exe kubectl-retina\.exe$/m);
+    assert.match(recipe, /^ENTRYPOINT \["kubectl-retina\.exe"\]$/m);
+  });
+
   test('nothing that only Linux has: the API server refuses it for Windows', () => {
     assert.deepEqual(Object.keys(windowsPod?.securityContext ?? {}), ['windowsOptions']);
     assert.equal(windowsPod?.shareProcessNamespace, undefined);

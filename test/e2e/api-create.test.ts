@@ -6,6 +6,7 @@ import { type Asked, type Fate, type Faults, startFaults } from './support/api-f
 import { type Ran, retina, retinaOk } from './support/cli.ts';
 import { apply, kubectl, namespace, objects, until } from './support/cluster.ts';
 import { filesOf, forget, leavings } from './support/leavings.ts';
+import { adminTokens, pluginOf } from './support/token-plugin.ts';
 
 const NS = 'e2e-api-create';
 const POLICY = 'e2e-api-create';
@@ -104,6 +105,27 @@ describe('a creation that does not succeed at once', { concurrency: 3 }, () => {
     const ran = await create(front, 'secret', ...S3, ...KEYS);
     assert.equal((await objects(NS)).filter((object) => object.startsWith(`Secret/${NS}/secret-`)).length, 1);
     await assertBoth('secret', ran);
+  });
+
+  test('the token is no longer accepted after the first Job: the plugin is called once more, and it is done, once', async () => {
+    const front = await startFront();
+    const tokens = await adminTokens(NS);
+    const plugin = pluginOf(front.directory, tokens);
+    let made = 0;
+    front.state.fate = (asked) => {
+      if (made > 0 && asked.token === tokens[0]) return { status: 401 };
+      made += isJob(asked) ? 1 : 0;
+      return 'passes';
+    };
+    names.add('expired');
+    const all = ['create', 'clusterrolebinding', NS, '--clusterrole=cluster-admin', `--serviceaccount=${NS}:admin`];
+    await kubectl(...all);
+    const args = ['capture', 'create', '-n', NS, '--name', 'expired', '--duration', '10m'];
+    const ran = await retina(args, { env: { KUBECONFIG: front.kubeconfig(plugin.user) } });
+    await kubectl('delete', 'clusterrolebinding', NS);
+    await assertBoth('expired', ran);
+    assert.equal(plugin.calls(), 2);
+    assert.ok(front.state.seen.some(({ fate, token }) => typeof fate === 'object' && token === tokens[0]));
   });
 
   test('the server is away for 30 s in the middle: both Jobs are there, and it is told', async () => {

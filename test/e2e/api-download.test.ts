@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -8,6 +8,7 @@ import { type Ran, retina, retinaOk } from './support/cli.ts';
 import { kubectl, namespace, onNode } from './support/cluster.ts';
 import { packetsIn, sha256 } from './support/judge.ts';
 import { DIR, downloads, forget, tarballsOf, untilNoDownloads } from './support/leavings.ts';
+import { adminTokens, pluginOf } from './support/token-plugin.ts';
 import { startTraffic } from './support/traffic.ts';
 
 const NS = 'e2e-api-download';
@@ -88,6 +89,23 @@ describe('download', () => {
     assert.match(got.ran.stderr, /the stream was cut; going on from/);
   });
 
+  test('its Jobs, or its streams, are refused for good, or done and never confirmed: said so, nothing is fetched or left', async () => {
+    const cases: readonly (readonly [meant: (asked: Asked) => boolean, fate: Fate, words: RegExp])[] = [
+      [isJob, { status: 403 }, /✖ 0 tarballs downloaded.*\n +the front says 403/],
+      [isExec, { status: 403 }, /you may not run commands in pods \(create and get pods\/exec\)/],
+      [isJob, 'cut after', /the API server \S+ closed the connection \(tried \d+ times/],
+    ];
+    for (const [meant, fate, words] of cases) {
+      front.state.fate = (asked) => (meant(asked) ? fate : 'passes');
+      const { ran, output } = await download(front.env, '--node-names', 'node1', '--request-timeout', '3s');
+      assert.equal(ran.code, 1, ran.stderr);
+      assert.equal(ran.stdout, '');
+      assert.match(ran.stderr, words);
+      assert.deepEqual(existsSync(output) ? readdirSync(output) : [], []);
+      assert.deepEqual(await downloads(NS), [], 'no download pod is left');
+    }
+  });
+
   test('the server goes away in the middle, for 30 s: told, and it goes on', async () => {
     let away = false;
     front.state.fate = (asked) => {
@@ -131,8 +149,8 @@ describe('download', () => {
   });
 
   test('the token is no longer accepted in the middle: the plugin is called once more', async () => {
-    const tokens = await adminTokens();
-    const plugin = pluginOf(tokens);
+    const tokens = await adminTokens(NS);
+    const plugin = pluginOf(here, tokens);
     let streams = 0;
     front.state.fate = (asked) => {
       if (isExec(asked)) streams += 1;
@@ -148,8 +166,8 @@ describe('download', () => {
   });
 
   test('a token that stays refused: the plugin is called once more, and it is said what to do', async () => {
-    const tokens = await adminTokens();
-    const plugin = pluginOf([tokens[0] ?? '', tokens[0] ?? '']);
+    const tokens = await adminTokens(NS);
+    const plugin = pluginOf(here, [tokens[0] ?? '', tokens[0] ?? '']);
     front.state.fate = () => ({ status: 401 });
     const { ran } = await download({ KUBECONFIG: front.kubeconfig(plugin.user) });
     assert.equal(ran.code, 1);
@@ -157,32 +175,3 @@ describe('download', () => {
     assert.ok(plugin.calls() <= 3, `called ${plugin.calls()} times`);
   });
 });
-
-/** Two tokens of a service account that may do all. */
-async function adminTokens(): Promise<string[]> {
-  const binding = ['create', 'rolebinding', 'admin', '-n', NS, '--clusterrole=cluster-admin'];
-  await kubectl('create', 'serviceaccount', 'admin', '-n', NS).catch(() => undefined);
-  await kubectl(...binding, `--serviceaccount=${NS}:admin`).catch(() => undefined);
-  const token = (seconds: number) => kubectl('create', 'token', 'admin', '-n', NS, `--duration=${seconds}s`);
-  return [await token(1000), await token(2000)];
-}
-
-/** A credential plugin that gives one token after the other, without telling when they expire. */
-function pluginOf(tokens: readonly string[]) {
-  const directory = mkdtempSync(join(here, 'plugin-'));
-  const log = join(directory, 'log');
-  writeFileSync(log, '');
-  for (const [index, token] of tokens.entries()) {
-    const credential = { apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status: { token } };
-    writeFileSync(join(directory, `${index + 1}`), JSON.stringify(credential), { mode: 0o600 });
-  }
-  const script = join(directory, 'plugin');
-  const last = tokens.length;
-  writeFileSync(
-    script,
-    `#!/bin/sh\ncd '${directory}'; echo call >>log; n=$(wc -l <log); [ "$n" -le ${last} ] || n=${last}; cat "$n"\n`,
-    { mode: 0o700 },
-  );
-  const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: script, interactiveMode: 'Never' };
-  return { user: { exec }, calls: () => readFileSync(log, 'utf8').split('\n').length - 1 };
-}

@@ -56,7 +56,7 @@ before(async () => {
 after(async () => {
   await front.end();
   await retina(['capture', 'delete', '--all', '-n', NS]);
-  forget('api-rough', 'api-forbidden', 'api-unseen', 'api-waited');
+  forget('api-rough', 'api-forbidden', 'api-watched', 'api-unseen', 'api-waited');
   await clean();
 });
 
@@ -98,6 +98,24 @@ describe('stop', () => {
     assert.match(ran.stderr, /the API server answers again, after (2[89]|3\d) s/);
     assert.match(ran.stderr, /2 of 2 tarballs saved/);
     await assertBothSaved('api-forbidden');
+  });
+});
+
+describe('stop, whose watches end', () => {
+  test('at once, or are too old, each in turn: the outcome is true', async () => {
+    await capturing('api-watched');
+    const fates: readonly Fate[] = ['watch is too old', 'watch ends', { status: 410 }, 'watch is too old'];
+    const turns = new Map<string, number>();
+    front.state.fate = ({ watch, path }) => {
+      const turn = turns.get(path) ?? 0;
+      if (watch) turns.set(path, turn + 1);
+      return watch ? (fates[turn] ?? 'passes') : 'passes';
+    };
+    const ran = await retina(['capture', 'stop', 'api-watched', '-n', NS], { env: front.env });
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.match(ran.stderr, /2 of 2 tarballs saved/);
+    assert.ok(turns.size > 0, 'it watches');
+    await assertBothSaved('api-watched');
   });
 });
 

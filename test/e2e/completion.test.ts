@@ -181,6 +181,16 @@ describe('shells', () => {
     );
   });
 
+  test('kubectl finds the plugin in PATH: it lists what is in the cluster, and writes its own completer', async () => {
+    const listed = await run('kubectl', ['retina', 'capture', 'list', '-n', NS, '-o', 'name']);
+    assert.match(listed, /(^|\/)slow-api$/m);
+    const completer = join(directory, 'kubectl_complete-retina');
+    writeFileSync(completer, `${await run('kubectl', ['retina', 'completion', 'kubectl'])}\n`, { mode: 0o755 });
+    // Alone in its directory, as a user of Krew has it: it finds the program in PATH.
+    const ran = await execa(completer, ['capture', 'st'], { env: ENV });
+    assert.match(ran.stdout, /^status\t.*\nstop\t.*\n:4/);
+  });
+
   test('bash', async () => {
     const script = [
       'source <(kubectl-retina completion bash) || exit 1',

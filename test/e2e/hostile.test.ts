@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -15,9 +16,9 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
 import { type Ran, retina, retinaOk } from './support/cli.ts';
-import { items, kubectl, namespace, until } from './support/cluster.ts';
+import { items, kubectl, namespace, onNode, SCRIPTS, until } from './support/cluster.ts';
 import { ESCAPES, forge, LIE, NS, orderTo, steering, workloadStatus } from './support/forged.ts';
-import { forget } from './support/leavings.ts';
+import { DIR, forget, untilNoDownloads } from './support/leavings.ts';
 import { plant, plantBeside, resultOf, uproot } from './support/planted.ts';
 
 /** What somebody who may make Jobs and pods in a namespace could try, against whoever looks at captures there. */
@@ -48,6 +49,9 @@ describe('forged captures', () => {
       }),
       forge('bucket', { order: orderTo({ kind: 's3', endpoint: `http://127.0.0.1:${port}`, access: null }), ok: true }),
       forge('loud', { log: true }),
+      forge('etc', { hostPath: '/etc', ok: true }),
+      forge('above', { hostPath: '/mnt/../etc', ok: true }),
+      forge('filtered', { order: orderTo({ kind: 'host-path', path: '/x' }, `tcp${LIE}${ESCAPES}`), ok: true }),
       forge('shell', { node: '$(touch /tmp/evil);x', alone: true }),
     ]);
     const done = async () =>
@@ -116,6 +120,48 @@ describe('forged captures', () => {
     assertHarmless(ran);
     assert.match(ran.stderr, /tells of a file with a name that is none of ours/);
     assert.deepEqual(readdirSync(elsewhere), []);
+  });
+
+  test('a directory of another’s choice: nothing but a tarball of that capture is looked for in it', async () => {
+    for (const name of ['etc', 'above']) {
+      const elsewhere = mkdtempSync(join(here, 'none-'));
+      const ran = await retina(['capture', 'download', name, '-n', NS, '-o', elsewhere]);
+      assert.equal(ran.code, 1, ran.stderr);
+      assertHarmless(ran);
+      assert.deepEqual(
+        readdirSync(elsewhere, { recursive: true }).filter((file) => file !== name),
+        [],
+      );
+    }
+    await untilNoDownloads(NS);
+  });
+
+  test('a filter of another’s choice is words of a pod, too', async () => {
+    for (const shape of [[], ['-v'], ['-o', 'json'], ['-o', 'yaml'], ['-o', 'jsonpath={.nodes[*].filter}']]) {
+      const ran = await retinaOk(['capture', 'status', 'filtered', '-n', NS, ...shape]);
+      assertHarmless(ran);
+      assert.match(ran.stdout, /tcp/);
+    }
+  });
+
+  test('an image that answers without an end: what is wanted is taken, and the stream is left', async () => {
+    const sent = Buffer.from('x\n'.repeat(100_000));
+    const sha256 = createHash('sha256').update(sent).digest('hex');
+    const program = join(here, 'kubectl-retina');
+    const file = JSON.stringify([{ name: 'endless-node1-20261121101500UTC.tar.gz', bytes: sent.length, sha256 }]);
+    const answers = `hold) exec sleep 600 ;; find) if [ "$4" = endless ]; then echo '${file}'; else yes; fi ;; *) yes x ;;`;
+    writeFileSync(program, `#!/bin/sh\ncase "$2" in ${answers} esac\n`, { mode: 0o755 });
+    const inImage = '/usr/local/bin/kubectl-retina';
+    mkdirSync(onNode('node1', DIR), { recursive: true });
+    await execa(join(SCRIPTS, 'image/add-layer'), ['--entrypoint', inImage, 'endless', `${program}:${inImage}`]);
+    await execa(join(SCRIPTS, 'image/load'), ['endless']);
+    const flags = ['-n', NS, '-o', here, '--node-names', 'node1', '--image', 'localhost/endless:test'];
+    const fetched = await retinaOk(['capture', 'download', 'endless', ...flags]);
+    assert.match(fetched.stderr, /1 tarball downloaded and verified/);
+    const babble = await retina(['capture', 'download', 'babble', ...flags]);
+    assert.equal(babble.code, 1);
+    assert.match(babble.stderr, /the answer of the download pod on node node1 cannot be read/);
+    await untilNoDownloads(NS);
   });
 
   test('a store that a pod names is not shown the identity of whoever downloads, unless it is typed', async () => {

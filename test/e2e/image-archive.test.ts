@@ -9,9 +9,11 @@ import { kubectl, type NodeName, namespace, SCRIPTS } from './support/cluster.ts
 import { forget } from './support/leavings.ts';
 import { startRegistry } from './support/registry.ts';
 import { LOGIN } from './support/registry-settings.ts';
+import { waitBeside } from './support/seen.ts';
 
 const NS = 'e2e-image-archive';
 const PORT = 17097;
+const ON1 = ['--node-names', 'node1', '--duration', '1s', '--timeout', '60s'];
 const root = resolve(import.meta.dirname, '../..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const onNode = (node: NodeName, ...args: readonly string[]) => ['exec', node, 'ctr', '-n', 'k8s.io', 'images', ...args];
@@ -27,7 +29,7 @@ describe('make image-archive', () => {
   let clean: () => Promise<void>;
   let digest = '';
   const imported = `registry.example/retina-capture:v${version}`;
-  const names = ['by-login', 'no-login', 'by-hand', 'digest-alone', 'digest-and-tag', 'digest-of-none'];
+  const names = ['by-login', 'no-login', 'no-tag', 'by-hand', 'digest-alone', 'digest-and-tag', 'digest-of-none'];
 
   before(async () => {
     await makeArchive(work);
@@ -64,7 +66,13 @@ describe('make image-archive', () => {
   test('a private registry imports it, and the kubelet pulls it with --image-pull-secret alone', async () => {
     digest = await registry.push(archive, `retina-capture:v${version}`);
     const image = ['--image', `${registry.host}/retina-capture:v${version}`];
-    const refused = await capture('no-login', 'node1', ...image);
+    const refused = await waitBeside(NS, {
+      name: 'no-login',
+      flags: [...ON1, ...image],
+      sign: { kind: 'pods', shows: /no-login-.*ErrImagePull/ },
+      words: /the image can't be pulled: \S+: the registry refuses to hand it out/,
+      hint: /Give a Secret to pull it with by --image-pull-secret/,
+    });
     assert.equal(refused.code, 1, refused.stderr);
     assert.match(refused.stderr, /node1: can't start: the image can't be pulled/);
     const login = [`--docker-server=${registry.host}`, `--docker-username=${LOGIN.user}`];
@@ -84,6 +92,18 @@ describe('make image-archive', () => {
     const pull = ['--image-pull-policy', 'Always', '--image-pull-secret', 'regcred'];
     const fetched = await retina(['capture', 'download', 'by-login', '-n', NS, '-o', work, ...image, ...pull]);
     assert.equal(fetched.code, 0, fetched.stderr);
+  });
+
+  test('a tag that the registry does not have: told as such, in time', async () => {
+    const image = ['--image', `${registry.host}/retina-capture:nosuch`, '--image-pull-secret', 'regcred'];
+    const ran = await waitBeside(NS, {
+      name: 'no-tag',
+      flags: [...ON1, ...image],
+      sign: { kind: 'pods', shows: /no-tag-.*ErrImagePull/ },
+      words: /the image can't be pulled: \S+:nosuch: not found/,
+      hint: /Try --image with one that exists and that the nodes may pull/,
+    });
+    assert.equal(ran.code, 1, ran.stderr);
   });
 
   test('an image by its digest, with a tag or without: that one runs, whatever the tag is, and no other', async () => {

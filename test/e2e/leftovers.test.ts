@@ -5,6 +5,7 @@ import { apply, kubectl, NODES, namespace, objects, onNode, until } from './supp
 import { allow, allowNodes, CAPTURER, untilMay } from './support/grants.ts';
 import { packetCount, pcaps, unpack } from './support/judge.ts';
 import { DIR, filesOf, forget, leavings, tarballsOf } from './support/leavings.ts';
+import { waitBeside } from './support/seen.ts';
 import { startTraffic } from './support/traffic.ts';
 
 const NS = 'e2e-left-delete';
@@ -35,12 +36,23 @@ function secret(name: string, capture: string): object {
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace: NS, labels }, stringData: { key: 'value' } };
 }
 
+/** A Job of a capture that is over as soon as its pod has been there. */
+function brief(capture: string, index: number): object {
+  const labels = { 'retina.sh/app': 'capture', 'capture-name': capture };
+  const containers = [{ name: 'capture', image: 'localhost/debian:test', command: ['true'] }];
+  const spec = { restartPolicy: 'Never', nodeName: NODES[index % 2], terminationGracePeriodSeconds: 0, containers };
+  return {
+    ...{ apiVersion: 'batch/v1', kind: 'Job', metadata: { name: `${capture}-${index}`, namespace: NS, labels } },
+    spec: { backoffLimit: 0, template: { metadata: { labels }, spec } },
+  };
+}
+
 describe('capture delete', () => {
   let clean: () => Promise<void>;
   before(async () => {
     clean = await namespace(NS);
     await startTraffic(NS);
-    forget('running', 'bystander', 'hasty', 'one', 'two', 'three', 'four');
+    forget('running', 'bystander', 'hasty', 'one', 'two', 'three', 'four', 'mine', 'theirs');
   });
   after(async () => {
     await retina(['capture', 'delete', '--all', '-n', NS]);
@@ -103,6 +115,60 @@ describe('capture delete', () => {
     for (const name of names) await assertWhole(name);
     assert.match((await retinaOk(['capture', 'delete', '--all', '-n', NS])).stderr, /There are no captures/);
   });
+
+  test('of finished ones: a request for each Job and pod, so that nothing waits for its turn in the cluster', async () => {
+    const user = `${NS}-user`;
+    await Promise.all(['mine', 'theirs'].map((name) => create(name, '--duration', '1s', '--wait')));
+    // The Job's end is told some time after its pod's, with which a capture has ended.
+    await kubectl('-n', NS, 'wait', '--for=condition=Complete', 'jobs', '-l', 'capture-name in (mine, theirs)');
+    const mine = await retinaOk(['capture', 'delete', 'mine', '-n', NS, '-v']);
+    assert.equal(mine.stderr.match(/DELETE \S+\/jobs\/mine-/g)?.length, 2);
+    assert.equal(mine.stderr.match(/DELETE \S+\/pods\/mine-/g)?.length, 2);
+    // Whoever may not delete pods leaves them to the cluster.
+    const end = await capturer(NS, user);
+    await retinaOk(['capture', 'delete', 'theirs', '-n', NS, '--as', user]);
+    await end();
+    assert.deepEqual(
+      (await objects(NS)).filter((object) => /\/(mine|theirs)-/.test(object)),
+      [],
+    );
+    for (const name of ['mine', 'theirs']) await assertWhole(name);
+  });
+
+  test('of one on many nodes that is over: a request for all Jobs, and one for all pods; without that right, one by one', async () => {
+    const user = `${NS}-single`;
+    const many = 34;
+    for (const name of ['large', 'wide']) {
+      await apply(...Array.from({ length: many }, (_, index) => brief(name, index)));
+      await kubectl(
+        '-n',
+        NS,
+        'wait',
+        '--for=condition=Complete',
+        'jobs',
+        '-l',
+        `capture-name=${name}`,
+        '--timeout=300s',
+      );
+    }
+    await create('aside', '--duration', '10m');
+    const together = await retinaOk(['capture', 'delete', 'large', '-n', NS, '-v']);
+    assert.equal(together.stdout.match(/ deleted/g)?.length, 2 * many);
+    assert.match(together.stderr, /DELETE \S+\/jobs\?labelSelector=\S+capture-name=large\S* 200 /);
+    assert.match(together.stderr, /DELETE \S+\/pods\?labelSelector=\S+capture-name=large\S* 200 /);
+    assert.doesNotMatch(together.stderr, /DELETE \S+\/(jobs|pods)\/large-/);
+    const end = await capturer(NS, user);
+    const single = await retinaOk(['capture', 'delete', 'wide', '-n', NS, '-v', '--as', user]);
+    await end();
+    assert.equal(single.stdout.match(/ deleted/g)?.length, 2 * many);
+    assert.equal(single.stderr.match(/DELETE \S+\/jobs\/wide-/g)?.length, many);
+    const left = await objects(NS);
+    assert.deepEqual(
+      left.filter((object) => /\/(large|wide)-/.test(object)),
+      [],
+    );
+    assert.equal(left.filter((object) => object.startsWith('Job/') && object.includes('/aside-')).length, 2);
+  });
 });
 
 /** A namespace with something in it that gets in a capture's way. */
@@ -133,8 +199,11 @@ describe('a capture that is refused', { concurrency: true }, () => {
     await until('the quota counts', async () =>
       (await kubectl('-n', ns, 'get', 'quota', 'tight', '-o', 'jsonpath={.status.used}')).includes('jobs'),
     );
+    // Whoever may read quotas is told before.
+    const end = await capturer(ns, 'e2e-left-quota-user');
+    const flags = ['--name', 'refused', '--duration', '10m', '--as', 'e2e-left-quota-user'];
     for (const wait of [[], ['--wait'], []]) {
-      const ran = await retina(['capture', 'create', '-n', ns, '--name', 'refused', '--duration', '10m', ...wait]);
+      const ran = await retina(['capture', 'create', '-n', ns, ...flags, ...wait]);
       const left = await leavings(ns, 'refused');
       assert.equal(ran.code, 1);
       assert.match(ran.stderr, /the Job for node node[12] was refused: .*exceeded quota: tight/);
@@ -144,6 +213,7 @@ describe('a capture that is refused', { concurrency: true }, () => {
     }
     await new Promise((resolve) => setTimeout(resolve, 1000));
     assert.deepEqual(await leavings(ns, 'refused'), [], 'nor did anything come later');
+    await end();
     await clean();
   });
 
@@ -153,8 +223,13 @@ describe('a capture that is refused', { concurrency: true }, () => {
     const clean = await namespace(ns);
     await kubectl('label', 'namespace', ns, 'pod-security.kubernetes.io/enforce=restricted');
     const end = await capturer(ns, 'e2e-left-psa-user');
-    const flags = ['--name', 'forbidden', '--duration', '5m', '--wait', '--as', 'e2e-left-psa-user'];
-    const ran = await retina(['capture', 'create', '-n', ns, ...flags]);
+    const ran = await waitBeside(ns, {
+      name: 'forbidden',
+      flags: ['--duration', '5m', '--as', 'e2e-left-psa-user'],
+      sign: { kind: 'events', shows: /forbidden-.*violates PodSecurity/ },
+      words: /its pod was refused: .*violates PodSecurity "restricted:latest"/,
+      hint: /use a namespace that admits privileged pods/,
+    });
     await end();
     assert.equal(ran.code, 1);
     assert.ok(ran.seconds < 15, `took ${ran.seconds} s`);
@@ -176,12 +251,15 @@ describe('a capture that is refused', { concurrency: true }, () => {
     forget('full');
     const clean = await hindered(ns, quota(ns, { pods: '0' }));
     const end = await capturer(ns, 'e2e-left-pods-user');
-    const flags = ['--name', 'full', '--duration', '5m', '--wait', '--as', 'e2e-left-pods-user'];
-    const ran = await retina(['capture', 'create', '-n', ns, ...flags]);
+    const ran = await waitBeside(ns, {
+      name: 'full',
+      flags: ['--duration', '5m', '--as', 'e2e-left-pods-user'],
+      sign: { kind: 'events', shows: /full-.*exceeded quota: tight/ },
+      words: /its pod was refused: .*exceeded quota: tight/,
+      hint: /Raise the quota/,
+    });
     await end();
     assert.equal(ran.code, 1);
-    assert.match(ran.stderr, /its pod was refused: .*exceeded quota: tight/);
-    assert.match(ran.stderr, /Raise the quota/);
     await retinaOk(['capture', 'delete', 'full', '-n', ns]);
     await clean();
   });

@@ -133,7 +133,7 @@ describe('faults of S3', () => {
   let secure: ReturnType<typeof s3Server>;
   let clean: () => Promise<void>;
   before(async () => {
-    secure = s3Server(17403, await certify(directory));
+    secure = s3Server(17403, { tls: await certify(directory) });
     clean = await namespace(NS);
     await Promise.all([s3.start(), between.start(), lines.start(), secure.start()]);
     await Promise.all([s3.makeBucket('evidence'), secure.makeBucket('evidence')]);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, describe, test } from 'node:test';
+import { type Asked, startFaults } from './support/api-faults.ts';
 import { startCheckLab } from './support/check-lab.ts';
 import { retina, retinaOk } from './support/cli.ts';
-import { kubectl, objects, until } from './support/cluster.ts';
+import { apply, kubectl, namespace, objects, until } from './support/cluster.ts';
 import { allow, allowNodes, CAPTURER, untilMay } from './support/grants.ts';
 import { forget, leavings } from './support/leavings.ts';
 
@@ -10,7 +11,7 @@ const lab = await startCheckLab('e2e-preflight');
 const { ns: NS, strict: STRICT, full: FULL, owned: OWNED, user: USER } = lab;
 after(async () => {
   await lab.end();
-  forget('checked', 'policy', 'unasked');
+  forget('checked', 'policy', 'roomy', 'unasked');
 });
 
 const NODE = ['--node-names', 'node1', '--duration', '1s'];
@@ -52,6 +53,38 @@ describe('create, before it creates anything', () => {
       const events = await kubectl('get', 'events', '-n', ns, '-o', 'name');
       assert.equal(events, '', 'no Job was there, not even for a moment');
     }
+  });
+
+  test('quotas with room for one of two Jobs and pods: refused at once, each by its name, and nothing is created', async () => {
+    const tight = 'e2e-preflight-tight';
+    const clean = await namespace(tight);
+    const quota = (name: string, hard: Record<string, string>, more: object = {}) => ({
+      ...{ apiVersion: 'v1', kind: 'ResourceQuota', metadata: { name, namespace: tight }, spec: { hard, ...more } },
+    });
+    const unlike = { scopes: ['BestEffort'] };
+    await apply(
+      quota('jobs', { 'count/jobs.batch': '1' }),
+      quota('pods', { pods: '1' }),
+      quota('other', { pods: '1' }, unlike),
+    );
+    const counts = 'jsonpath={.items[*].status.hard}';
+    await until('the quotas count', async () =>
+      /jobs.batch.*pods/.test(await kubectl('-n', tight, 'get', 'quota', 'jobs', 'pods', '-o', counts)),
+    );
+    const both = ['--node-names', 'node1,node2', '--duration', '1s'];
+    const words = ['jobs has room for 1 more count/jobs.batch', 'pods has room for 1 more pods'];
+    const ran = await create(tight, ...both, '--name', 'checked', '--wait');
+    assert.equal(ran.code, 1);
+    for (const each of words) assert.ok(ran.stderr.includes(`quota ${each}, and this capture makes 2\n`), ran.stderr);
+    assert.match(ran.stderr, /Nothing was created/);
+    assert.equal(await kubectl('get', 'events', '-n', tight, '-o', 'name'), '', 'no Job was there');
+    const checked = await check(tight, ...both);
+    assert.equal(checked.code, 1);
+    for (const each of words) assert.match(checked.stdout, new RegExp(`^✖ +pods +quota ${each}, and`, 'm'));
+    const one = await create(tight, ...NODE, '--name', 'roomy', '--wait');
+    assert.equal(one.code, 0, one.stderr);
+    await retinaOk(['capture', 'delete', 'roomy', '-n', tight]);
+    await clean();
   });
 
   test('where no pod may be tried, and by the label alone, it is created: the API server has the last word', async () => {
@@ -103,6 +136,29 @@ describe('create, before it creates anything', () => {
     assert.equal(ran.code, 0, ran.stderr);
     assert.match(ran.stderr, /warning: if this capture had to be undone, .*: you may not delete jobs\.batch/);
     assert.doesNotMatch(ran.stderr, /[Ss]ecret/);
+    await retinaOk(['capture', 'delete', 'checked', '-n', NS]);
+  });
+
+  test('asks for all rights at once, before it creates anything: none is answered until the last is asked for', async () => {
+    const front = await startFaults();
+    const all = Promise.withResolvers<void>();
+    const isReview = ({ path }: Asked): boolean => path.endsWith('/selfsubjectaccessreviews');
+    front.state.fate = (asked) => {
+      if (!isReview(asked)) return 'passes';
+      // To create and list Jobs, to list nodes; to undo: to delete Jobs, to list and patch pods.
+      if (front.state.seen.filter(isReview).length === 5) all.resolve();
+      return { until: all.promise };
+    };
+    const ran = await retina(['capture', 'create', '-n', NS, ...NODE, '--name', 'checked'], { env: front.env });
+    const seen = [...front.state.seen];
+    await front.end();
+    assert.equal(ran.code, 0, ran.stderr);
+    assert.equal(seen.filter(isReview).length, 6);
+    const written = seen.findIndex(
+      ({ method, path, dryRun }) => method === 'POST' && path.endsWith('/jobs') && !dryRun,
+    );
+    assert.ok(seen.findLastIndex(isReview) < written);
+    assert.ok(seen.findLastIndex(({ dryRun }) => dryRun) < written);
     await retinaOk(['capture', 'delete', 'checked', '-n', NS]);
   });
 

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
-import { CLI, retina } from './support/cli.ts';
-import { namespace, objects } from './support/cluster.ts';
+import { CLI, retina, retinaOk } from './support/cli.ts';
+import { kubectl, namespace, objects, until } from './support/cluster.ts';
 import { forget, tarballsOf } from './support/leavings.ts';
 
 const NS = 'e2e-readers';
@@ -66,6 +67,34 @@ describe('readers that go away', () => {
     assert.equal(readdirSync(join(output, name)).length, 1);
     rmSync(output, { recursive: true });
     assert.equal(tarballsOf(name).length, 1);
+  });
+
+  /** Runs a command into `head -1`, changes what it shows once that has its line, and returns how it ended. */
+  const unread = async (words: string, change: () => Promise<unknown>): Promise<{ code: number; stderr: string }> => {
+    const script = `'${CLI}' ${words} | head -1; exit \${PIPESTATUS[0]}`;
+    const watching = execa('bash', ['-c', script], { reject: false, timeout: 60_000 });
+    await once(watching.stdout, 'data');
+    await change();
+    const { exitCode = -1, stderr } = await watching;
+    return { code: exitCode, stderr };
+  };
+
+  test('list --watch and status --watch into `head -1`: they end at the next change, with 0, and the capture goes on', async () => {
+    const name = fresh('watched');
+    const both = ['--node-names', 'node1,node2', '--duration', '10m'];
+    await retinaOk(['capture', 'create', '-n', NS, '--name', name, ...both]);
+    const ofFirst = ['-n', NS, '-l', `capture-name=${name}`, '--field-selector', 'spec.nodeName=node1'];
+    const state = async () => (await retinaOk(['capture', 'status', name, '-n', NS])).stdout;
+    await until('both capture', async () => (await state()).match(/ capturing /g)?.length === 2);
+    const status = await unread(`capture status ${name} -n ${NS} --watch -o json`, () =>
+      kubectl('delete', 'pod', ...ofFirst),
+    );
+    assert.deepEqual(status, { code: 0, stderr: '' });
+    assert.match(await state(), /^watched-\d+ · Capturing/);
+    const list = await unread(`capture list ${name} -n ${NS} --watch`, () =>
+      retinaOk(['capture', 'delete', name, '-n', NS]),
+    );
+    assert.deepEqual(list, { code: 0, stderr: '' });
   });
 
   test('stderr closed while it creates: the capture is there in full', async () => {

@@ -85,6 +85,29 @@ describe('create that is ended while it creates', () => {
     });
   }
 
+  test('SIGINT, and another while it undoes: it ends at once, tells what may be left, and the command removes it', async () => {
+    const name = fresh('again');
+    const creating = start([...creation(name, '--node-names', 'node1'), ...gate.flags]);
+    gate.arm(1, 'asked', () => {
+      creating.kill('SIGINT');
+      gate.arm(1, 'asked', async () => {
+        creating.kill('SIGINT');
+        await creating;
+        return undefined;
+      });
+      return undefined;
+    });
+    const ran = await ended(creating);
+    assert.equal(ran.code, 130, ran.stderr);
+    const remove = `kubectl retina capture delete ${name} -n ${NS}`;
+    assert.match(
+      ran.stderr,
+      new RegExp(`^ended at once: what was created of capture ${name} may be left: ${remove}$`, 'm'),
+    );
+    await retinaOk(['capture', 'delete', name, '-n', NS]);
+    assert.deepEqual(await leavings(NS, name), filesOf(name));
+  });
+
   test('its terminal goes away, at each of its writes: what was created is removed, exit 130', async () => {
     for (const write of [1, 2]) {
       const name = fresh('hung');
@@ -247,4 +270,15 @@ describe('download that is ended while bytes come', () => {
       rmSync(output, { recursive: true });
     });
   }
+
+  test('its terminal goes away: 130, the pod goes, the part stays', async () => {
+    const output = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
+    const seat = sit(['capture', 'download', 'signalled', '-n', NS, '--node-names', 'node1', '-o', output]);
+    await untilSize(join(output, 'signalled', `${big.name}.part`), 1_000_000);
+    seat.hangUp();
+    assert.equal(await seat.ended(), 130);
+    assert.deepEqual(await downloads(NS), []);
+    assert.deepEqual(readdirSync(join(output, 'signalled')), [`${big.name}.part`]);
+    rmSync(output, { recursive: true });
+  });
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -157,10 +157,18 @@ describe('with only the rights of the README in namespace captures', () => {
     );
   });
 
-  test('elsewhere: the rights that are missing are named, and nothing is created', async () => {
+  test('elsewhere: the rights that are missing are named, and nothing is created or fetched', async () => {
     const ran = await retina(['capture', 'create', '-n', NS, '--name', 'denied', '--kubeconfig', kubeconfig]);
     assert.equal(ran.code, 1);
     assert.match(ran.stderr, /you may not create, list jobs\.batch in namespace e2e-left-stop \(user capturer\)/);
     assert.deepEqual(await leavings(NS, 'denied'), []);
+    const output = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
+    const fetch = ['capture', 'download', 'middle', '-n', NS, '-o', output, '--kubeconfig', kubeconfig];
+    const fetched = await retina(fetch);
+    assert.equal(fetched.code, 1);
+    assert.match(fetched.stderr, /you may not list (jobs\.batch|pods) in namespace e2e-left-stop \(user capturer\)/);
+    assert.equal(fetched.stdout, '');
+    assert.deepEqual(await downloads(NS), []);
+    assert.deepEqual(readdirSync(output), []);
   });
 });

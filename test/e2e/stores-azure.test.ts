@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
-import { azureAuthority, changesPods, identityPolicy } from './support/azure-authority.ts';
+import { azureAuthority, changesPodsOfAzure, identityPolicy } from './support/azure-authority.ts';
 import { type Ran, retina } from './support/cli.ts';
 import { apply, filesOn, kubectl, namespace, objects, onNode, until } from './support/cluster.ts';
 import { packetsIn, sha256 } from './support/judge.ts';
@@ -40,7 +40,7 @@ describe('identities of Azure', () => {
       apply(...identityPolicy(NS, ACCOUNT, authority.env('/azure/token/azure-identity-token'))),
       apply(...identityPolicy(NS, MACHINE, authority.machine)),
     ]);
-    for (const account of [ACCOUNT, MACHINE]) await until('the policy holds', () => changesPods(NS, account));
+    for (const account of [ACCOUNT, MACHINE]) await until('the policy holds', () => changesPodsOfAzure(NS, account));
     const audience = ['--audience', 'api://AzureADTokenExchange'];
     writeFileSync(file, await kubectl('create', 'token', ACCOUNT, '-n', NS, ...audience));
   });

@@ -19,6 +19,11 @@ const lines = faultyLines();
 const between = { s3: goBetween(17083, s3.url), blob: goBetween(17113, blob.url) };
 const MiB = 2 ** 20;
 type Kind = 's3' | 'blob';
+/** What the stores of tests say of a body that is not the one that was summed. */
+const CHANGED: Record<Kind, RegExp> = {
+  s3: /cannot write s3:\S+: (BadDigest|XAmzContentSHA256Mismatch|XAmzContentChecksumMismatch)/,
+  blob: /cannot write http:\S+: (Md5Mismatch|InvalidOperation)/,
+};
 const KINDS: readonly Kind[] = ['s3', 'blob'];
 
 /** Faults on the way to a store, by the uploaders themselves. */
@@ -59,7 +64,7 @@ describe('faults in mid-upload', { concurrency: false }, () => {
   });
 
   /** An upload of which 10 MiB are sent, what it logs, and a way to say that its time is over. */
-  async function begin(target: DestinationSpec, stem: string, limits: { maxParts?: number } = {}) {
+  async function begin(target: DestinationSpec, stem: string, limits: { maxParts?: number; idleLimit?: number } = {}) {
     const log: string[] = [];
     const late = new AbortController();
     const uploader = createUploader(target, stem, {
@@ -134,6 +139,37 @@ describe('faults in mid-upload', { concurrency: false }, () => {
       assert.ok(seconds > 15, `${seconds} s`);
       assert.equal(await sizeOf(kind, `slow-${kind}`), 30 * MiB);
       assert.deepEqual(log, []);
+    });
+
+    test(`${kind}: a try without a byte ends, is told, and the next one delivers`, async () => {
+      const { upload, log } = await begin(destinations.line[kind], `silent-${kind}`, { idleLimit: 3000 });
+      await lines.stopUp(kind);
+      const told = until('the try has ended', async () => / attempt 1 failed: /.test(log.join('\n')), 60);
+      await Promise.all([told.then(lines.heal), finish(upload)]);
+      assert.equal(await sizeOf(kind, `silent-${kind}`), 30 * MiB);
+    });
+
+    test(`${kind}: an upload that is given up on a slow line leaves nothing`, async () => {
+      const { upload } = await begin(destinations.line[kind], `dropped-${kind}`);
+      await lines.slow(kind, 500);
+      const writing = write(upload, 20 * MiB).catch(() => undefined);
+      await sleep(2000);
+      assert.equal(await upload.abort(), undefined);
+      await writing;
+      await lines.heal();
+      await nothingOf(`dropped-${kind}`);
+    });
+
+    test(`${kind}: a byte that is changed on its way is seen by the store: refused at once, and nothing is there`, async () => {
+      const { upload, log } = await begin(destinations.between[kind], `changed-${kind}`);
+      const { state } = between[kind];
+      const isLarge = ({ headers }: IncomingMessage): boolean => Number(headers['content-length']) === 5 * MiB;
+      state.fate = (message) => (isLarge(message) ? 'byte changed' : 'passes');
+      await assert.rejects(finish(upload), CHANGED[kind]);
+      state.fate = () => 'passes';
+      await upload.abort();
+      await nothingOf(`changed-${kind}`);
+      assert.doesNotMatch(log.join('\n'), /attempt 2/);
     });
 
     test(`${kind}: a storm of 503 for 5 s is ridden out`, async () => {

@@ -12,7 +12,8 @@ import { makeSecrets } from './support/volumes.ts';
 
 const NS = 'e2e-fetch';
 const HOST_DIR = '/mnt/retina/e2e-fetch';
-const s3 = s3Server(17180);
+// As AWS does it: a body that nobody reads would keep the program from ending.
+const s3 = s3Server(17180, { keepAlive: true });
 const blob = blobServer(17181);
 const S3 = ['--s3-bucket', 'evidence', '--s3-endpoint', s3.url];
 const KEYS = { AWS_ACCESS_KEY_ID: S3_KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: S3_KEYS.secretAccessKey };

@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
 import { retina, retinaOk } from './support/cli.ts';
-import { kubectl, namespace, onNode, until } from './support/cluster.ts';
+import { filesOn, kubectl, namespace, onNode, until } from './support/cluster.ts';
 import { packetsIn, sha256 } from './support/judge.ts';
+import { isTarball } from './support/leavings.ts';
 import { type Line, openLine } from './support/line.ts';
 import { killWorkload } from './support/planted.ts';
 import { blobServer, HOST, S3_KEYS, s3Server } from './support/stores.ts';
+import { STREAM_PORT, startStream } from './support/traffic.ts';
 
 const NS = 'e2e-fetch-killed';
 const PLACE = '/var/lib/retina';
@@ -62,6 +64,9 @@ describe('a pod that is ended while it uploads', () => {
     await clean();
     await Promise.all([s3.end(), blob.end()]);
     rmSync(output, { recursive: true });
+    // A workload that is killed cannot take away what it was at, and other tests look that nothing is left there.
+    const left = filesOn('node1', PLACE).filter((name) => /^\.retina-(term|kill)-/.test(name));
+    for (const name of left) rmSync(onNode('node1', `${PLACE}/${name}`), { recursive: true });
   });
 
   /** A capture on node1 that has begun to upload, at 15 kB a second. */
@@ -75,8 +80,25 @@ describe('a pod that is ended while it uploads', () => {
   const there = async (name: string, store: Behind): Promise<string[]> =>
     (await store.names()).filter((file) => file.startsWith(`${name}-node1`));
 
+  /** A capture of 4 MB a second on node1, which has sent at least one part of several, at a quarter of that. */
+  async function inParts(name: string, store: Behind): Promise<void> {
+    line = await openLine(LINE, store.port, { upRate: 1_000_000 });
+    const what = ['--node-names', 'node1', '--duration', '10m', '--pcap-filter', `udp port ${STREAM_PORT}`];
+    await retinaOk(['capture', 'create', '-n', NS, '--name', name, ...what, ...(await store.flags())], {
+      env: store.env,
+    });
+    await until('a part has gone, and more are on their way', () => line.sent() > 6_000_000, 90);
+  }
+
+  const unfinished = async (name: string): Promise<string[]> =>
+    (await s3.unfinished('evidence')).filter((key) => key.startsWith(`${name}-node1`));
+
   for (const store of stores) terminated(store);
   for (const store of stores) killed(store);
+  describe('of packets that fill several parts', () => {
+    before(() => startStream(NS, 'node1'));
+    for (const store of stores) endedBetweenParts(store);
+  });
 
   function terminated(store: Behind): void {
     const name = `term-${store.kind}`;
@@ -123,7 +145,36 @@ describe('a pod that is ended while it uploads', () => {
       assert.equal(got.code, 1);
       assert.match(got.stderr, /node node1 has no tarball: .*exit code 137/);
       assert.ok(scratch.startsWith(PLACE), status.stdout);
-      rmSync(onNode('node1', scratch), { recursive: true });
+    });
+  }
+
+  function endedBetweenParts(store: Behind): void {
+    test(`${store.kind}, between two of them: by SIGTERM the whole is delivered; by SIGKILL there is no object, and --partial fetches the packets`, async () => {
+      const [term, kill] = [`term-parts-${store.kind}`, `kill-parts-${store.kind}`];
+      await inParts(term, store);
+      await kubectl('delete', 'pod', '-n', NS, '-l', `capture-name=${term}`, '--timeout=90s');
+      line.close();
+      const [json = '', tarball = ''] = await there(term, store);
+      const told = JSON.parse((await store.read(json)).toString());
+      const bytes = await store.read(tarball);
+      assert.deepEqual([told.tarball.sha256, told.packets], [sha256(bytes), await packetsIn(bytes)]);
+      assert.ok(bytes.length > 2 * 5 * 2 ** 20, `${bytes.length} bytes are several parts`);
+      assert.deepEqual(await unfinished(term), []);
+
+      await inParts(kill, store);
+      await killWorkload(NS, kill);
+      line.close();
+      await until('the Job has failed', async () => (await retina(['capture', 'status', kill, '-n', NS])).code === 1);
+      assert.deepEqual(await there(kill, store), []);
+      assert.equal(
+        (await unfinished(kill)).length,
+        store.kind === 's3' ? 1 : 0,
+        'parts of S3 stay, for nobody is left to take them back',
+      );
+      const got = await retina(['capture', 'download', kill, '-n', NS, '-o', output, '--partial']);
+      assert.match(got.stderr, /✖ 0 tarballs downloaded and verified, 1 partial, 1 not/);
+      const [file = ''] = readdirSync(join(output, kill)).filter(isTarball);
+      assert.ok((await packetsIn(readFileSync(join(output, kill, file)))) > 1000, got.stderr);
     });
   }
 });

@@ -14,6 +14,7 @@ import { blobServer, S3_KEYS, s3Server } from './support/stores.ts';
 import { STREAM_PORT, startStream } from './support/traffic.ts';
 
 const NS = 'e2e-stores-outages';
+const HOST_DIR = '/mnt/retina/e2e-outages';
 const RESCUED = '/var/lib/retina/rescued';
 const KEYS = { AWS_ACCESS_KEY_ID: S3_KEYS.accessKeyId, AWS_SECRET_ACCESS_KEY: S3_KEYS.secretAccessKey };
 const s3 = s3Server(17078);
@@ -45,6 +46,7 @@ describe('stores that go away while captures send to them', () => {
     await Promise.all([s3.end(), blob.end(), lines.end()]);
     rmSync(output, { recursive: true });
     for (const node of NODES) for (const name of rescued('', node)) rmSync(onNode(node, join(RESCUED, name)));
+    rmSync(onNode('node2', HOST_DIR), { recursive: true, force: true });
   });
 
   /** A capture to both stores at these addresses. */
@@ -86,8 +88,9 @@ describe('stores that go away while captures send to them', () => {
     const to = await lay('slow');
     // Two parts are under way at once.
     await both('slow', (line) => lines.slow(line, 500));
-    const running = capture('slow', 'node2', to, ['--duration', '60s', '--max-size', '1000']);
-    await sleep(65_000);
+    const flags = ['--duration', '60s', '--max-size', '1000', '--host-path', HOST_DIR];
+    const running = capture('slow', 'node2', to, flags);
+    await sleep(75_000);
     await both('slow', lines.hurry);
     return running;
   }
@@ -189,6 +192,23 @@ describe('stores that go away while captures send to them', () => {
     assert.ok(pcapBytes > 120e6, `${pcapBytes} bytes`);
     assert.match(await logOf('slow'), /\d+ MB of \d+ MB are not sent yet and wait on the node's disk/);
     assert.match(ran.stderr, /\nnode\d: capturing \(\d+ MB of \d+ MB are not sent yet/);
+  });
+
+  test('a directory beside slow stores has the whole tarball some seconds after the capture, long before they have', async () => {
+    const log = await logOf('slow');
+    const durable = new Map(
+      log
+        .matchAll(/durable ([\d.]+) s after the capture's end: (\S+)/g)
+        .map(([, seconds, place = '']) => [place, seconds]),
+    );
+    const own = [...durable.keys()].find((place) => place.startsWith(HOST_DIR)) ?? '';
+    assert.equal(durable.size, 3, log);
+    assert.ok(Number(durable.get(own)) < 5, log);
+    for (const [place, seconds] of durable) assert.ok(place === own || Number(seconds) > 5, log);
+    assert.match(log, /s3:\S+ does not keep up: the other destinations go on without it/);
+    const [kept = ''] = filesOn('node2', HOST_DIR).filter(isTarball);
+    const [sent = ''] = mine(await s3.names('evidence'), 'slow').filter(isTarball);
+    assert.equal(sha256(readFileSync(onNode('node2', join(HOST_DIR, kept)))), sha256(await s3.read('evidence', sent)));
   });
 
   test('a storm of 503 for 8 s: delivered, and each try that failed was told', async () => {

@@ -5,23 +5,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { S3ServiceException } from '@aws-sdk/client-s3';
 import { execa } from 'execa';
 import type { DestinationSpec } from '../../src/capture/workload-spec.ts';
+import { connectS3 } from '../../src/upload/s3-client.ts';
+import { rewrite } from '../../src/upload/s3-hash.ts';
 import { spoolIn } from '../../src/upload/spool.ts';
 import { UNBOUNDED } from '../../src/upload/tries.ts';
 import { createUploader, type Upload } from '../../src/upload/uploader.ts';
 import { until } from './support/cluster.ts';
+import { goBetween } from './support/faults.ts';
 import { blobServer, S3_KEYS, s3Server } from './support/stores.ts';
 
 const s3 = s3Server(17071);
 const blob = blobServer(17101);
+const between = goBetween(17086, s3.url);
 const MiB = 2 ** 20;
 
 /** Tarballs of several parts, by the uploaders themselves: no capture of a test is so long. */
 describe('uploads of several parts', () => {
   const directory = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
   const access = { secret: 'test', directory };
-  const bucket: DestinationSpec = {
+  const bucket: DestinationSpec & { kind: 's3' } = {
     ...{ kind: 's3', bucket: 'evidence', region: 'us-east-1', endpoint: s3.url, prefix: 'parts', access },
     ...{ ca: null, checksums: 'when_supported' },
   };
@@ -31,7 +36,7 @@ describe('uploads of several parts', () => {
     { what: 'blob', target: container, read: (name: string) => blob.read('caps', name) },
   ];
   before(async () => {
-    await Promise.all([s3.start(), blob.start()]);
+    await Promise.all([s3.start(), blob.start(), between.start()]);
     await s3.makeBucket('evidence');
     await blob.makeContainer('caps');
     writeFileSync(join(directory, 's3-access-key-id'), S3_KEYS.accessKeyId);
@@ -39,6 +44,7 @@ describe('uploads of several parts', () => {
     writeFileSync(join(directory, 'blob-upload-url'), `'${await blob.sas('caps', { permissions: 'rw' })}'\n`);
   });
   after(async () => {
+    between.end();
     await Promise.all([s3.end(), blob.end()]);
     rmSync(directory, { recursive: true });
   });
@@ -185,6 +191,42 @@ describe('uploads of several parts', () => {
     await write(other, 20 * MiB + 5);
     await other.commit();
     await assert.rejects(upload.confirm({ bytes: 20 * MiB + 5, sha256: hash }), /does not hold/);
+  });
+
+  test('s3: a copy that is refused leaves the object without a hash in its metadata: told, and no failure', async () => {
+    const log: string[] = [];
+    const bounds = { ...UNBOUNDED, log: (line: string) => log.push(line) };
+    const upload = await createUploader({ ...bucket, endpoint: between.url }, 'plain', bounds).open();
+    const sent = await write(upload, 20 * MiB);
+    await upload.commit();
+    between.state.fate = ({ headers }) => (headers['x-amz-copy-source'] === undefined ? 'passes' : 403);
+    await upload.putResult('{}', sent);
+    between.state.fate = () => 'passes';
+    assert.match(log.at(-1) ?? '', /^s3:\/\/evidence\/parts\/plain.tar.gz has no SHA-256 in its metadata: HTTP 403/);
+    assert.deepEqual(Object.keys(await s3.metadata('evidence', 'parts/plain.tar.gz')), ['retina-upload']);
+    assert.deepEqual(await there('plain'), ['parts/plain.json', 'parts/plain.tar.gz']);
+  });
+
+  test('s3: what is too long for one copy is copied in parts; one that is refused changes and leaves nothing', async () => {
+    const upload = await createUploader(bucket, 'copied').open();
+    const sent = await writeAll(upload, 20 * MiB);
+    await upload.commit();
+    const Key = 'parts/copied.tar.gz';
+    const before = await s3.metadata('evidence', Key);
+    const task = {
+      ...(await connectS3({ ...bucket, endpoint: between.url, ca: null }, S3_KEYS)),
+      ...{ sdk: await import('@aws-sdk/client-s3'), bytes: 20 * MiB },
+      made: { Bucket: 'evidence', Key, ContentType: 'application/gzip', Metadata: { ...before, sha256: 'x' } },
+    };
+    const copy = (): Promise<void> => rewrite(task, UNBOUNDED.late, 6 * MiB);
+    between.state.fate = ({ url = '' }) => (url.includes('partNumber=3') ? 403 : 'passes');
+    await assert.rejects(copy(), (error: S3ServiceException) => error.$metadata.httpStatusCode === 403);
+    between.state.fate = () => 'passes';
+    assert.deepEqual([await s3.metadata('evidence', Key), await s3.unfinished('evidence')], [before, []]);
+    await copy();
+    assert.deepEqual(await s3.metadata('evidence', Key), { ...before, sha256: 'x' });
+    assert.ok((await s3.read('evidence', Key)).equals(sent));
+    await upload.confirm({ bytes: 20 * MiB, sha256: '' });
   });
 
   test('s3: an upload whose last part is refused is taken back', async () => {

@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { retina, retinaOk } from './support/cli.ts';
 import { apply, kubectl, namespace, objects, until } from './support/cluster.ts';
+import { allow, allowNodes, CAPTURER, untilMay } from './support/grants.ts';
 import { claim, inVolume, makeSecrets, makeVolumes, removeVolumes } from './support/volumes.ts';
 
 const NS = 'e2e-stores-refused';
@@ -104,7 +105,15 @@ describe('storage that cannot take the tarballs', () => {
       return used.includes('jobs');
     });
     const env = { AWS_ACCESS_KEY_ID: 'a', AWS_SECRET_ACCESS_KEY: 'b' };
-    const ran = await retina([...CREATE, 'quota', ...S3], { env });
+    // Whoever may read quotas is told before.
+    const user = `${NS}-user`;
+    const secrets = { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'get', 'list', 'patch', 'delete'] };
+    await allow(NS, user, [...CAPTURER, secrets]);
+    const end = await allowNodes(user);
+    await untilMay(user, ['list', 'nodes']);
+    await untilMay(user, ['create', 'secrets', '-n', NS]);
+    const ran = await retina([...CREATE, 'quota', '--as', user, ...S3], { env });
+    await end();
     await kubectl('delete', 'quota', 'one', '-n', NS);
     assert.equal(ran.code, 1);
     assert.match(ran.stderr, /was refused: .*exceeded quota.*1 Job and the Secret created before it removed/s);

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { type Ran, retina, retinaOk } from './support/cli.ts';
 import { filesOn, namespace, onNode } from './support/cluster.ts';
@@ -25,7 +25,7 @@ describe('certificates, checksums and identities of S3', () => {
 
   before(async () => {
     tls = await certify(directory);
-    secure = s3Server(17074, tls);
+    secure = s3Server(17074, { tls });
     clean = await namespace(NS);
     // Tarballs of some megabytes: the SDK sends them in another way than small ones.
     await startStream(NS, 'node1');
@@ -43,7 +43,8 @@ describe('certificates, checksums and identities of S3', () => {
   });
 
   function capture(name: string, url: string, flags: readonly string[], env: Record<string, string>): Promise<Ran> {
-    const store = ['--s3-bucket', 'evidence', '--s3-endpoint', url, '--node-names', 'node1', '--duration', '1s'];
+    const duration = flags.includes('--duration') ? [] : ['--duration', '1s'];
+    const store = ['--s3-bucket', 'evidence', '--s3-endpoint', url, '--node-names', 'node1', ...duration];
     return retina(['capture', 'create', '-n', NS, '--name', name, '--wait', ...store, ...flags], { env });
   }
 
@@ -86,6 +87,24 @@ describe('certificates, checksums and identities of S3', () => {
     assert.equal(ran.code, 0, ran.stderr);
     assert.ok(headers.includes('content-md5'));
     assert.equal((await plain.names('evidence')).filter((name) => name.includes('old-node1')).length, 2);
+  });
+
+  test('a user who may put objects, and nothing else: delivered, at once and in parts', async () => {
+    const writer = { accessKeyId: 'AKIATESTWRITER', secretAccessKey: 'test-writer-secret' };
+    await plain.addUser('evidence', writer, ['s3:PutObject']);
+    const env = { AWS_ACCESS_KEY_ID: writer.accessKeyId, AWS_SECRET_ACCESS_KEY: writer.secretAccessKey };
+    for (const [name, megabytes, metadata] of [
+      ['put-short', '1', ['retina-upload', 'sha256']],
+      // A copy takes the right to read.
+      ['put-long', '15', ['retina-upload']],
+    ] as const) {
+      const ran = await capture(name, plain.url, ['--duration', '60s', '--max-size', megabytes], env);
+      assert.equal(ran.code, 0, ran.stderr);
+      const names = (await plain.names('evidence')).filter((each) => each.includes(`${name}-node1`));
+      assert.deepEqual(names.map(extname), ['.json', '.gz']);
+      assert.deepEqual(Object.keys(await plain.metadata('evidence', names[1] ?? '')).sort(), metadata);
+    }
+    assert.deepEqual(await plain.unfinished('evidence'), []);
   });
 
   test('no keys: the identity that a token file stands for, as IRSA gives it to pods', async () => {

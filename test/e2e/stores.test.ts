@@ -3,10 +3,11 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { type Ran, retina, retinaOk } from './support/cli.ts';
+import { type Ran, retina, retinaOk, start } from './support/cli.ts';
 import { filesOn, kubectl, NODES, namespace, objects, onNode, until } from './support/cluster.ts';
+import { openGate } from './support/gate.ts';
 import { packetsIn, sha256 } from './support/judge.ts';
-import { assertNoScratch, isTarball } from './support/leavings.ts';
+import { assertNoScratch, ended, isTarball } from './support/leavings.ts';
 import { blobServer, S3_KEYS, s3Server } from './support/stores.ts';
 import { startTraffic } from './support/traffic.ts';
 import { inVolume, makeSecrets, makeVolumes, removeVolumes } from './support/volumes.ts';
@@ -264,5 +265,26 @@ describe('destinations beside the host path', () => {
     await retinaOk([...name, ...flags], { env: KEYS });
     const ttl = 'jsonpath={.items[*].spec.ttlSecondsAfterFinished}';
     assert.equal(await kubectl('get', 'jobs', '-n', NS, '-l', 'capture-name=tidy-later', '-o', ttl), '300');
+  });
+
+  test('--cleanup-after-upload that is ended while it removes: exit 130, and the command that goes on', async () => {
+    const gate = await openGate();
+    const flags = ['--node-names', 'node1', '--duration', '1s', '--wait', '--cleanup-after-upload', ...S3];
+    const creating = start(['capture', 'create', '-n', NS, '--name', 'swept', ...flags, ...gate.flags], { env: KEYS });
+    // After the Job, its Secret and the ownership.
+    gate.arm(4, 'asked', () => {
+      creating.kill('SIGINT');
+      return undefined;
+    });
+    const ran = await ended(creating);
+    gate.close();
+    assert.equal(ran.code, 130, ran.stderr);
+    assert.match(ran.stderr, /1 of 1 tarball saved/);
+    assert.match(
+      ran.stderr,
+      /no longer waiting; what was deleted so far goes on .*\n.* capture delete swept -n e2e-stores$/m,
+    );
+    await retina(['capture', 'delete', 'swept', '-n', NS]);
+    await until('nothing is left', async () => !(await objects(NS)).some((name) => name.includes('/swept')));
   });
 });

@@ -5,10 +5,11 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { execa } from 'execa';
 import { retina, retinaOk, start } from './support/cli.ts';
-import { items, kubectl, namespace, SCRIPTS, until } from './support/cluster.ts';
+import { items, kubectl, namespace, nodesReady, objects, SCRIPTS, until } from './support/cluster.ts';
 import { packetCount, pcaps, unpack } from './support/judge.ts';
 import { downloads, ended, filesOf, forget, said, tarballsOf, writes, written } from './support/leavings.ts';
 import { killWorkload } from './support/planted.ts';
+import { assertInTime, timed, waitBeside, watchSign } from './support/seen.ts';
 import { startStream } from './support/traffic.ts';
 
 const NS = 'e2e-waits-nodes';
@@ -25,6 +26,16 @@ async function boot(): Promise<void> {
   }
 }
 
+/** Has the kubelet of node2 take so much free memory for too little. */
+async function threshold(now: string, next: string): Promise<void> {
+  const file = '/etc/kubernetes/kubelet.yaml';
+  const edit = ['sed', '-i', `s/memory.available: ${now}/memory.available: ${next}/`, file];
+  for (const command of [edit, ['pkill', '-x', 'kubelet']]) {
+    const ran = await node('exec', 'node2', ...command);
+    assert.equal(ran.exitCode, 0, ran.stderr);
+  }
+}
+
 const create = (name: string, ...flags: readonly string[]) => ['capture', 'create', '-n', NS, '--name', name, ...flags];
 
 async function capturing(name: string): Promise<void> {
@@ -38,7 +49,7 @@ describe('a capture that is killed', () => {
   let clean: () => Promise<void>;
   before(async () => {
     clean = await namespace(NS);
-    forget('slain', 'early', 'cut', 'cold', 'lost', 'cordoned', 'drained');
+    forget('slain', 'early', 'cut', 'cold', 'lost', 'cordoned', 'drained', 'pressed');
     await until('pods may be made', async () => (await items('serviceaccounts', '-n', NS)).length > 0);
     await startStream(NS, 'node1');
   });
@@ -47,7 +58,7 @@ describe('a capture that is killed', () => {
     await kubectl('uncordon', 'node2');
     await retina(['capture', 'delete', '--all', '-n', NS]);
     rmSync(output, { recursive: true });
-    forget('slain', 'cut');
+    forget('slain', 'cut', 'pressed');
     await clean();
   });
 
@@ -112,16 +123,48 @@ describe('a capture that is killed', () => {
     );
   });
 
-  test('by a power cut: told while the node is away, and fetched when it is back', async () => {
+  test('by the kubelet, whose node runs out of memory: its words are told, and nothing is called saved that is not', async () => {
     await startStream(NS, 'node2');
+    const words = /(evicted|ended) by the kubelet of its node: The node was low on resource: memory/;
+    const pressure = async (): Promise<void> => {
+      await until('it has written', () => written('pressed', 'node2') > 1_000_000);
+      await threshold('100Mi', '99%');
+    };
+    try {
+      const ran = await waitBeside(NS, {
+        ...{ name: 'pressed', flags: [...ON2, '--duration', '10m'], words, hint: words, meanwhile: pressure },
+        sign: { kind: 'pods', shows: /pressed-.*The node was low on resource: memory/ },
+      });
+      assert.match((await retina(['capture', 'status', 'pressed', '-n', NS])).stdout, words);
+      // A kubelet in need leaves it a second: long enough for what streams out, or not.
+      const saved = ran.code === 0 ? 1 : 0;
+      assert.match(ran.stderr, new RegExp(`${saved} of 1 tarball saved`));
+      assert.ok(tarballsOf('pressed').length >= saved, ran.stderr);
+    } finally {
+      await threshold('99%', '100Mi');
+    }
+    await nodesReady();
+    const got = await retina(['capture', 'download', 'pressed', '-n', NS, '-o', output, '--partial']);
+    assert.equal(readdirSync(join(output, 'pressed')).length, 1, got.stderr);
+    rmSync(join(output, 'pressed'), { recursive: true });
+    await retinaOk(['capture', 'delete', 'pressed', '-n', NS]);
+  });
+
+  test('by a power cut: told while the node is away, by each command; fetched when it is back', async (t) => {
+    await startStream(NS, 'node2');
+    const sign = watchSign(NS, { kind: 'nodes', shows: /"name":"node2".*"status":"Unknown","type":"Ready"/ });
+    t.after(sign.end);
     await retinaOk(create('early', ...ON2, '--duration', '1s', '--wait'));
     const waiting = start(create('cut', ...ON2, '--duration', '10m', '--wait'), { timeoutSeconds: 500 });
+    const lines = timed(waiting.stderr);
     const told = said(waiting, 'node2: capturing (node node2 does not answer)', 90);
     await capturing('cut');
     await until('it has written', () => written('cut', 'node2') > 1_000_000);
     await node('stop', 'node2');
     const begun = retina(['capture', 'download', 'early', '-n', NS, '-o', output], { timeoutSeconds: 120 });
     await told;
+    const silent = { name: 'cut', words: /node2: capturing \(node node2 does not answer\)/ };
+    assertInTime(silent, lines, sign.at());
     const half = await begun;
     assert.equal(half.code, 1, half.stderr);
     assert.match(
@@ -144,6 +187,17 @@ describe('a capture that is killed', () => {
     const held = await retina(['capture', 'status', 'cold', '-n', NS]);
     assert.match(held.stdout, /node2: waiting: node node2 is not Ready/);
 
+    const stopped = await retina(['capture', 'stop', 'cut', '-n', NS, '--timeout', '5s']);
+    assert.equal(stopped.code, 1);
+    assert.match(
+      stopped.stderr,
+      /stop was asked for, but after 5 s, 1 of 1 nodes of capture cut are not done: node2 \(node node2 does not answer/,
+    );
+    const gone = await retina(['capture', 'delete', 'cold', '-n', NS, '--timeout', '5s']);
+    assert.equal(gone.code, 1);
+    assert.match(gone.stderr, /deletion was accepted, but after 5 s these are still there: .*pods\/cold-node2-/);
+    assert.match(gone.stderr, /A pod on a node that does not answer stays until the node is back or removed/);
+
     await boot();
     await until(
       'the kubelet has told',
@@ -156,7 +210,12 @@ describe('a capture that is killed', () => {
     assert.doesNotMatch(ran.stderr, /API server/, 'a node that is silent is no server that is');
     await until('the download pod has gone', async () => (await downloads(NS)).length === 0, 90);
     await assertPartial('cut', 'node2');
-    for (const name of ['cold', 'cut', 'early']) await retinaOk(['capture', 'delete', name, '-n', NS]);
+    for (const name of ['cut', 'early']) await retinaOk(['capture', 'delete', name, '-n', NS]);
+    await until(
+      'the one that was deleted meanwhile has gone',
+      async () => !(await objects(NS)).some((object) => object.includes('/cold-')),
+      60,
+    );
     const left = await items('jobs,pods', '-n', NS, '-l', 'retina.sh/app');
     assert.deepEqual(
       left.filter((object) => !JSON.stringify(object).includes('"drained')),

@@ -4,7 +4,7 @@ import { readText } from './project.ts';
 
 /** What the page names: a file below test/, and the words of a test in it. */
 function namedTests(page: string): { file: string; name: string }[] {
-  const found = [...page.matchAll(/`((?:unit|contract|e2e|lint)\/[\w./-]+\.ts)`|\*([^*\n][^*]*)\*/g)];
+  const found = [...page.matchAll(/`((?:unit|contract|e2e|lint|local|release)\/[\w./-]+\.ts)`|\*([^*\n][^*]*)\*/g)];
   const named: { file: string; name: string }[] = [];
   let file = '';
   for (const [, path, name] of found) {
@@ -21,5 +21,6 @@ test('every test that docs/security.md names is there', () => {
   assert.ok(named.length > 25, String(named.length));
   const missing = named.filter(({ file, name }) => !(readText(`test/${file}`) ?? '').includes(name));
   assert.deepEqual(missing, []);
-  assert.deepEqual(namedTests('`unit/x.test.ts` *a\nb*'), [{ file: 'unit/x.test.ts', name: 'a b' }]);
+  for (const suite of ['unit', 'contract', 'e2e', 'lint', 'local'])
+    assert.deepEqual(namedTests(`\`${suite}/x.test.ts\` *a\nb*`), [{ file: `${suite}/x.test.ts`, name: 'a b' }]);
 });

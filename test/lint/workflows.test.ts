@@ -9,6 +9,7 @@ import { projectFiles, readText } from './project.ts';
 interface Step {
   readonly uses?: string;
   readonly run?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
 }
 interface Job {
   readonly 'runs-on': unknown;
@@ -25,7 +26,7 @@ const workflows = projectFiles().filter((file) => /^\.github\/workflows\/[^/]+\.
 const makefile = readText('Makefile') ?? '';
 const makeTargets = new Set([...makefile.matchAll(/^([a-z0-9-]+):/gmu)].map(([, name = '']) => name));
 /** Commands besides make that steps may call: each is a line that a forge's machine has. */
-const tools = ['apt-get', 'git', 'gh'];
+const tools = ['apt-get', 'git', 'gh', 'printenv', 'sed', 'skopeo'];
 
 /** What is wrong with a step. */
 function stepProblems({ uses, run }: Step): string[] {
@@ -66,6 +67,39 @@ for (const file of workflows) {
     assert.deepEqual(workflowProblems(load(readText(file) ?? '') as Workflow), []);
   });
 }
+
+/** The steps of a workflow's job. */
+function stepsOf(name: string, job: string): readonly Step[] {
+  const workflow = load(readText(`.github/workflows/${name}.yml`) ?? '') as Workflow;
+  return workflow.jobs[job]?.steps ?? [];
+}
+
+test('every change makes a release, but for publishing it', () => {
+  const calls = stepsOf('ci', 'release').flatMap(({ run = [] }) => run);
+  assert.deepEqual(calls, ['make test-release', 'make verify-release']);
+});
+
+test('a release is published when all tests have passed, and not before', () => {
+  const steps = stepsOf('release', 'release');
+  const at = (found: (step: Step) => boolean) => steps.findIndex(found);
+  const calls = (line: RegExp) => at(({ run = '' }) => line.test(run));
+  const published = [calls(/make image-push/), calls(/gh release create/), at(({ uses = '' }) => /attest/.test(uses))];
+  for (const line of [/^make test$/, /^make test-release$/, /^make verify-release /]) {
+    assert.ok(calls(line) >= 0 && published.every((step) => calls(line) < step), `${line} comes before`);
+  }
+});
+
+test('the image in the registry has its provenance beside it, by the digest that was pushed', () => {
+  const steps = stepsOf('release', 'release');
+  const pushed = steps.findIndex(({ run = '' }) => run.startsWith('make image-push'));
+  const attested = steps.findIndex(({ with: given }) => given?.['push-to-registry'] === true);
+  assert.ok(pushed >= 0 && attested > pushed);
+  const { config } = JSON.parse(readText('package.json') ?? '{}');
+  assert.deepEqual(steps[attested]?.with, {
+    ...{ 'subject-name': config.captureImage, 'subject-digest': `\${{ steps.pushed.outputs.digest }}` },
+    'push-to-registry': true,
+  });
+});
 
 test('a step that calls what is not there, or uses what is not pinned, is found', () => {
   const steps = [

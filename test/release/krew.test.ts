@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -72,6 +72,14 @@ test('linux/amd64: from an index: installed, upgraded, run through kubectl, comp
   await krew('install', 'retina');
   const store = join(user.krewRoot, 'store/retina');
   assert.deepEqual(readdirSync(store), ['v0.0.1']);
+  // As the manifest's caveats have it: once, before any upgrade. Krew links the program alone.
+  const completer = join(user.own, 'kubectl_complete-retina');
+  const typed = `kubectl retina completion kubectl > ${completer}`;
+  const caveats = release.replaceAll('~/.local/bin', user.own);
+  for (const line of [typed, `chmod +x ${completer}`]) {
+    assert.ok(caveats.includes(`\n      ${line}\n`), `not in the caveats: ${line}`);
+    await user.run('sh', '-c', line);
+  }
   await makeIndex(index, { retina: release });
   await krew('upgrade', 'retina');
   assert.deepEqual(readdirSync(store), [`v${version}`]);
@@ -88,14 +96,14 @@ test('linux/amd64: from an index: installed, upgraded, run through kubectl, comp
   const versions = await user.run('kubectl', 'retina', 'version', '--client');
   assert.ok(versions.stdout.includes(`v${version}`), versions.stdout);
 
-  // Krew links the program alone.
-  const completer = 'kubectl_complete-retina';
-  symlinkSync(join(store, `v${version}`, completer), join(user.own, completer));
   const completed = await user.run('kubectl', '__complete', 'retina', 'capture', 'cre');
   assert.match(completed.stdout, /^create\b/m);
-  rmSync(join(user.own, completer));
 
   await krew('uninstall', 'retina');
+  // What the user has made is the user's: it completes nothing any more, and harms nothing.
+  const afterwards = await user.run('kubectl', '__complete', 'retina', 'capture', 'cre');
+  assert.doesNotMatch(afterwards.stdout, /^create\b/m);
+  rmSync(completer);
   // What kubectl leaves in a home is kubectl's, and the index has grown by a commit.
   const theirs = /^(\.kube(\/|$)|krew\/index\/)/u;
   assert.deepEqual(

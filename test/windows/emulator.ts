@@ -12,6 +12,8 @@ export type Behaviour = {
   fail?: Readonly<Record<string, string>>;
   /** Events lost. */
   lost?: number;
+  /** Packets that a component dropped, one of them outbound. */
+  dropped?: number;
   flows?: readonly Flow[];
   /** Bytes. */
   payload?: number;

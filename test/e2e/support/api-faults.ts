@@ -11,7 +11,8 @@ import { STATE } from './cluster.ts';
 
 /**
  * What becomes of a request: it is answered by the server; cut before it reached the server, or after the server did it; never
- * answered; answered with a status; a watch that ends at once, or tells that it is too old; a stream cut after some bytes.
+ * answered; answered with a status; a watch that ends at once, or tells that it is too old; a stream cut after some bytes;
+ * held until something has happened.
  */
 export type Fate =
   | 'passes'
@@ -21,7 +22,8 @@ export type Fate =
   | 'watch ends'
   | 'watch is too old'
   | { status: number; retryAfter?: number }
-  | { cutAfterBytes: number };
+  | { cutAfterBytes: number }
+  | { until: Promise<unknown> };
 
 /** `dryRun`: the server is asked what it would do, and does nothing. */
 export type Asked = { method: string; path: string; watch: boolean; dryRun: boolean; token: string };
@@ -154,6 +156,9 @@ type Onward = { ca: Buffer; agent: https.Agent };
 function handle(from: IncomingMessage, to: ServerResponse, { fate, onward }: { fate: Fate; onward: Onward }): void {
   if (fate === 'cut before') return void from.socket.destroy();
   if (fate === 'hangs') return;
+  if (typeof fate === 'object' && 'until' in fate) {
+    return void fate.until.then(() => handle(from, to, { fate: 'passes', onward }));
+  }
   if (fate === 'watch ends') return void to.writeHead(200, { 'content-type': 'application/json' }).end();
   if (fate === 'watch is too old') {
     return void to.writeHead(200).end(`${JSON.stringify({ type: 'ERROR', object: refusal(410) })}\n`);
@@ -205,7 +210,7 @@ function upgrade(from: IncomingMessage, { socket, head, fate, sockets }: Upgrade
     one.on('error', () => other.destroy()).on('close', () => other.destroy());
   }
   server.on('close', () => sockets.delete(server));
-  if (typeof fate !== 'object') return;
+  if (typeof fate !== 'object' || 'until' in fate) return;
   let left = fate.cutAfterBytes;
   server.on('data', (chunk: Buffer) => {
     left -= chunk.length;

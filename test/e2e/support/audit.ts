@@ -1,38 +1,37 @@
-import { appendFileSync, existsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import type { Ran } from './cli.ts';
 import { kubectl, type NodeName, objects, onNode, SCRIPTS, until } from './cluster.ts';
+import { type Finding, note } from './finding.ts';
+import { sha256 } from './judge.ts';
 import { fromStores } from './stores.ts';
-
-/** What was looked into of a command's words: tarballs called saved, and objects said to be gone. */
-export type Finding = {
-  saved: number;
-  false: readonly string[];
-  unseen: readonly string[];
-  ends: number;
-  left: readonly string[];
-};
 
 const SAVED = /[✔✖] .*\b[1-9]\d* of \d+ tarballs? saved/;
 const ROW = /^(\S+) +(\S+\.tar\.gz)(?: on \S+)? +\S+ \S+$/gm;
 /** An undo that says so, and what `delete` and `download` always leave: nothing. */
 const TOLD_LEFT = /could not (all )?be removed/;
 const UNDONE = /nothing is left|nothing was created/;
+const FETCH_UNDONE = /its pods are removed/;
 /** Objects of which a command has said that they may be left: no later one promises to remove them. */
 const known = new Set<string>();
 
 /**
  * Takes a command at its word: each tarball that it calls saved is there and is whole; of what it says it has undone or
- * deleted, and of its download Jobs, nothing is left. Throws otherwise; the counts go to the file in TEST_AUDIT.
+ * deleted, and of its download Jobs, nothing is left. Throws otherwise; the counts go to the file in TEST_AUDIT. `alone`: nothing
+ * else has created objects meanwhile. `patience`: seconds in which what ends may still be listed.
  */
-export async function audit(args: readonly string[], ran: Ran, alone: boolean): Promise<void> {
+export async function audit(
+  args: readonly string[],
+  ran: Ran,
+  { alone, patience }: { alone: boolean; patience: number },
+): Promise<void> {
   const finding = {
     ...(await lookForSaved(args, ran)),
-    ...(alone || TOLD_LEFT.test(ran.stderr) ? await lookForLeft(args, ran) : { ends: 0, left: [] }),
+    ...(alone || TOLD_LEFT.test(ran.stderr) ? await lookForLeft(args, ran, patience) : { ends: 0, left: [] }),
   };
   if (finding.saved + finding.ends === 0) return;
-  if (process.env.TEST_AUDIT) appendFileSync(process.env.TEST_AUDIT, `${JSON.stringify(finding satisfies Finding)}\n`);
+  note(finding);
   const wrong = [
     ...finding.false.map((place) => `called saved, and is not: ${place}`),
     ...finding.left.map((object) => `said to be gone, and is there: ${object}`),
@@ -54,17 +53,42 @@ async function lookForSaved(args: readonly string[], ran: Ran): Promise<Pick<Fin
   return found;
 }
 
-/** Whether a tarball is there and can be unpacked; undefined where it cannot be looked at from here. */
+/**
+ * Whether a tarball is there and whole: it has the size and sum that are told beside it, and is an archive up to its end.
+ * Undefined where it cannot be looked at from here.
+ */
 async function isWhole(node: string, place: string, namespace: string): Promise<boolean | undefined> {
-  if (/^(s3|https?):/.test(place)) {
-    const bytes = await fromStores(place);
-    return bytes === undefined ? undefined : unpacks('gzip', ['-t'], bytes);
-  }
+  const inStore = /^(s3|https?):/.test(place);
   const path = place.startsWith('pvc/') ? await inClaim(namespace, place) : place;
-  const here = onNode(node as NodeName, path);
-  return existsSync(here)
-    ? unpacks('gzip', ['-t', here])
-    : unpacks(join(SCRIPTS, 'node'), ['exec', node, 'gzip', '-t', path]);
+  const read = (file: string) => (inStore ? fromStores(file) : fromNode(node, file));
+  const bytes = await read(path);
+  if (bytes === undefined) return inStore ? undefined : false;
+  const beside = await read(path.replace(/\.tar\.gz$/, '.json'));
+  return (beside === undefined || isTold(beside, bytes)) && (await isArchive(bytes));
+}
+
+/** What a file on a node holds; undefined when it is not there. */
+async function fromNode(node: string, path: string): Promise<Buffer | undefined> {
+  try {
+    return readFileSync(onNode(node as NodeName, path));
+  } catch {
+    // What is mounted on the node is seen there alone.
+    const cat = ['exec', node, 'cat', path];
+    const ran = await execa(join(SCRIPTS, 'node'), cat, { reject: false, encoding: 'buffer', maxBuffer: 2 ** 30 });
+    return ran.exitCode === 0 ? Buffer.from(ran.stdout) : undefined;
+  }
+}
+
+function isTold(beside: Buffer, bytes: Buffer): boolean {
+  const { tarball } = JSON.parse(beside.toString()) as { tarball?: { bytes: number; sha256: string } };
+  return tarball?.bytes === bytes.length && tarball.sha256 === sha256(bytes);
+}
+
+/** A tarball is many gzip members: one that was cut between two of them unpacks without complaint, but lacks its end. */
+async function isArchive(bytes: Buffer): Promise<boolean> {
+  const listed = await execa('tar', ['-tzf', '-'], { reject: false, input: bytes });
+  const end = await execa('sh', ['-c', 'gzip -dc | tail -c 1024'], { reject: false, input: bytes, encoding: 'buffer' });
+  return listed.exitCode === 0 && Buffer.from(end.stdout).equals(Buffer.alloc(1024));
 }
 
 /** The path on the nodes of a file in a claim. */
@@ -75,12 +99,11 @@ async function inClaim(namespace: string, place: string): Promise<string> {
   return join(base, ...rest);
 }
 
-async function unpacks(command: string, args: readonly string[], input?: Buffer): Promise<boolean> {
-  const ran = await execa(command, args, { reject: false, ...(input === undefined ? {} : { input }) });
-  return ran.exitCode === 0;
-}
-
-async function lookForLeft(args: readonly string[], ran: Ran): Promise<Pick<Finding, 'ends' | 'left'>> {
+async function lookForLeft(
+  args: readonly string[],
+  ran: Ran,
+  patience: number,
+): Promise<Pick<Finding, 'ends' | 'left'>> {
   const [, command = ''] = args;
   const prefixes =
     command === 'create' && ran.code !== 0 && UNDONE.test(ran.stderr)
@@ -89,7 +112,9 @@ async function lookForLeft(args: readonly string[], ran: Ran): Promise<Pick<Find
         ? [...ran.stdout.matchAll(/^\S+\/(\S+) deleted$/gm)].map(([, name]) => name)
         : [];
   const wanted = prefixes.filter((prefix) => prefix !== undefined);
-  if (wanted.length === 0 && command !== 'download') return { ends: 0, left: [] };
+  // A download that is ended a second time quits at once, and promises nothing.
+  const fetched = command === 'download' && (ran.code !== 130 || FETCH_UNDONE.test(ran.stderr));
+  if (wanted.length === 0 && !fetched) return { ends: 0, left: [] };
   const namespace = namespaceOf(args);
   const mine = (object: string): boolean => {
     if (known.has(object)) return false;
@@ -102,13 +127,11 @@ async function lookForLeft(args: readonly string[], ran: Ran): Promise<Pick<Find
     left = (await objects(namespace)).filter(mine);
     return left.length === 0;
   };
+  await until('nothing is left', gone, TOLD_LEFT.test(ran.stderr) ? 0 : patience).catch(() => undefined);
   if (TOLD_LEFT.test(ran.stderr)) {
-    await gone();
     for (const object of left) known.add(object);
     return { ends: 0, left: [] };
   }
-  // What ends is still listed for a moment.
-  await until('nothing is left', gone, 10).catch(() => undefined);
   return { ends: 1, left };
 }
 

@@ -2,9 +2,12 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import { note } from './finding.ts';
 
 export const STATE = process.env.RETINA_TESTCLUSTER ?? '/tmp/retina-testcluster';
 export const SCRIPTS = join(import.meta.dirname, '../../cluster');
+/** The program; measurements that are started one by one name none. */
+export const CLI = process.env.RETINA_CLI ?? join(SCRIPTS, '../../dist/kubectl-retina');
 export const NODES = ['node1', 'node2'] as const;
 export type NodeName = (typeof NODES)[number];
 
@@ -29,9 +32,32 @@ export async function namespace(name: string): Promise<() => Promise<void>> {
   await nodesReady();
   await kubectl('delete', 'namespace', name, '--ignore-not-found');
   await kubectl('create', 'namespace', name);
+  // Without it no pod may be made; controllers that have lost the API server for a while make it a minute later.
+  const account = ['serviceaccount', 'default', '-n', name, '--ignore-not-found', '-o', 'name'];
+  await until('the controllers work', async () => (await kubectl('get', ...account)) !== '', 180);
   return async () => {
+    const left = await sweep(name);
     await kubectl('delete', 'namespace', name, '--wait=false');
+    if (left.length > 0) throw new Error(`left in namespace ${name} by all that was done there: ${left.join(', ')}`);
   };
+}
+
+/** What uploads leave for some minutes, so that their results can be read; it goes by itself. */
+const UPLOAD = /-upload-/;
+
+/** What is left in a namespace of a test file once its captures are deleted and its helpers have had the time to go; it counts. */
+async function sweep(name: string): Promise<string[]> {
+  let left = await objects(name);
+  if (left.length === 0) return [];
+  await execa(CLI, ['capture', 'delete', '--all', '-n', name], { reject: false });
+  const gone = async (): Promise<boolean> => {
+    left = (await objects(name)).filter((object) => !UPLOAD.test(object));
+    return left.length === 0;
+  };
+  // A download pod that has lost its command ends after a minute.
+  await until('nothing is left', gone, 90).catch(() => undefined);
+  note({ saved: 0, false: [], unseen: [], ends: 1, left });
+  return left;
 }
 
 /** Waits for nodes that a test before has cut off, or whose API server it has stopped for longer than leases hold. */

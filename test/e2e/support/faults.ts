@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
+import { Transform } from 'node:stream';
 import { until } from './cluster.ts';
 import { CACHE, HOST } from './stores.ts';
 
@@ -52,8 +53,8 @@ export function faultyLines(port = 18474) {
   };
 }
 
-/** What becomes of a request: it is answered by the server, refused with a status, or done while its answer is lost. */
-export type Fate = 'passes' | 'answer lost' | number;
+/** What becomes of a request: it is answered by the server, also with one byte of its body changed; refused with a status; or done while its answer is lost. */
+export type Fate = 'passes' | 'byte changed' | 'answer lost' | number;
 
 /** A go-between that looks into requests; every one passes until told otherwise. */
 export function goBetween(port: number, server: string) {
@@ -74,7 +75,8 @@ export function goBetween(port: number, server: string) {
       answer.pipe(to);
     });
     onward.on('error', () => to.destroy());
-    from.pipe(onward);
+    if (fate === 'byte changed') from.pipe(changeByte()).pipe(onward);
+    else from.pipe(onward);
   });
   return {
     url: `http://${HOST}:${port}`,
@@ -85,4 +87,17 @@ export function goBetween(port: number, server: string) {
       listener.close();
     },
   };
+}
+
+/** Changes the first byte of what passes. */
+function changeByte(): Transform {
+  let changed = false;
+  return new Transform({
+    transform: (chunk: Buffer, _, done) => {
+      const bytes = Buffer.from(chunk);
+      if (!changed && bytes.length > 0) bytes.writeUInt8(bytes.readUInt8(0) ^ 1, 0);
+      changed ||= bytes.length > 0;
+      done(null, bytes);
+    },
+  });
 }

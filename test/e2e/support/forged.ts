@@ -18,19 +18,27 @@ export function steering(text: string): string[] {
   });
 }
 
-type Forged = { result?: object; order?: object; ok?: boolean; log?: boolean; node?: string; alone?: boolean };
+type Forged = {
+  result?: object;
+  order?: object;
+  ok?: boolean;
+  log?: boolean;
+  node?: string;
+  alone?: boolean;
+  hostPath?: string;
+};
 
-/** The order of a pod that delivers to one place of another's choice. */
-export function orderTo(destination: object): object {
+/** The order of a pod that delivers to one place of another's choice, by a filter of another's choice. */
+export function orderTo(destination: object, filter = ''): object {
   const s3 = { bucket: 'caps', region: 'us-east-1', prefix: 'p', ca: null, checksums: 'when_supported' };
   // Of a kind that its caller chose, which may be none.
-  return spec({ destinations: [{ ...s3, ...destination } as never] });
+  return spec({ filter, destinations: [{ ...s3, ...destination } as never] });
 }
 
 /** Makes a Job whose pod claims to be that of a capture, and tells what it likes. */
 export async function forge(
   name: string,
-  { result: told, order, ok, log, node = 'node1', alone }: Forged,
+  { result: told, order, ok, log, node = 'node1', alone, hostPath }: Forged,
 ): Promise<void> {
   const tarball = { name: `${name}-node1-20261121101500UTC.tar.gz`, bytes: 5, sha256: 'ab'.repeat(32) };
   const [to] = (order as { destinations?: { kind: 's3' | 'blob' }[] } | undefined)?.destinations ?? [];
@@ -47,6 +55,7 @@ export async function forge(
   const annotations = {
     'retina-capture-filename': `${name}-node1-20261121101500UTC`,
     'retina.sh/node': node,
+    ...(hostPath === undefined ? {} : { 'retina-capture-hostpath': hostPath }),
     ...(order === undefined ? {} : { 'retina.sh/workload': JSON.stringify(order) }),
   };
   const container = {

@@ -1,6 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** How long the answer to a write at which something happened is kept: a signal and an answer would race. */
+const HELD_MS = 300;
 
 /** When something happens to the client: before the server has its request, or before it has the server's answer. */
 export type Moment = 'asked' | 'answered';
@@ -32,8 +36,10 @@ export async function openGate(): Promise<Gate> {
     const writing = from.method !== 'GET' && !asking;
     if (writing) writes.push(`${from.method} ${/\/(jobs|pods|secrets)\b/.exec(from.url ?? '')?.[1]}`);
     const number = writing ? writes.length : 0;
-    if (happens(number, 'asked') && (await armed?.act()) === 'lost') return void to.destroy();
-    const onward = request({ port, path: from.url, method: from.method, headers: from.headers }, (answer) => {
+    const held = happens(number, 'asked');
+    if (held && (await armed?.act()) === 'lost') return void to.destroy();
+    const onward = request({ port, path: from.url, method: from.method, headers: from.headers }, async (answer) => {
+      if (held) await sleep(HELD_MS);
       if (happens(number, 'answered')) void armed?.act();
       to.writeHead(answer.statusCode ?? 500, answer.headers);
       answer.pipe(to);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Ran, start } from './cli.ts';
+import { auditStarted, type Ran, start } from './cli.ts';
 import { filesOn, NODES, type NodeName, objects, onNode, until } from './cluster.ts';
 import { packetsIn } from './judge.ts';
 
@@ -107,13 +107,15 @@ export async function said(process: Started, text: string, seconds = 30): Promis
   await until(`it says "${text}"`, () => all.includes(text), seconds);
 }
 
-/** How a program ended that was started. */
+/** How a program ended that was started; one that ended by itself is taken at its word. */
 export async function ended(process: Started): Promise<Ran> {
   const began = performance.now();
   const { exitCode, signal, timedOut, stdout, stderr } = await process;
   // A signal that comes before the program listens to it ends it like any other: shells tell 130 for Ctrl-C.
   const code = exitCode ?? (signal !== undefined && !timedOut ? 130 : -1);
-  return { code, stdout, stderr, seconds: (performance.now() - began) / 1000 };
+  const ran = { code, stdout, stderr, seconds: (performance.now() - began) / 1000 };
+  if (exitCode !== undefined) await auditStarted(process, ran);
+  return ran;
 }
 
 /** Runs a command and sends it a signal after some milliseconds. */

@@ -147,7 +147,13 @@ export async function cuttingProxy(
     const upstream = dial(Number(port), hostname).on('data', count);
     for (const [from, to] of [[client, upstream] as const, [upstream, client] as const]) {
       open.add(from);
-      from.on('error', () => undefined).on('close', () => to.destroy() && open.delete(from));
+      from
+        .on('error', () => undefined)
+        .on('close', (failed) => {
+          open.delete(from);
+          // One that has ended well may have bytes on their way to the other side.
+          if (failed) to.destroy();
+        });
       from.pipe(to);
     }
   });

@@ -2,11 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { execa } from 'execa';
 import type { NodeName } from './cluster.ts';
-import { until } from './cluster.ts';
+import { STATE, until } from './cluster.ts';
 import { LOGIN, REGISTRY, writeSettings } from './registry-settings.ts';
+
+/** The name of the test cluster, by which its nodes' namespaces begin. */
+const CLUSTER = basename(STATE, '-testcluster');
 
 /**
  * A registry that gives nothing without a login, on a node's own loopback address: that is where containerd takes
@@ -15,7 +18,7 @@ import { LOGIN, REGISTRY, writeSettings } from './registry-settings.ts';
 export async function startRegistry(node: NodeName, port: number) {
   const data = mkdtempSync(join(tmpdir(), 'retina-registry-'));
   const config = writeSettings(data, port);
-  const onNode = (...command: readonly string[]) => [`--net=/run/netns/retina-${node}`, ...command];
+  const onNode = (...command: readonly string[]) => [`--net=/run/netns/${CLUSTER}-${node}`, ...command];
   const child: ChildProcess = spawn('nsenter', onNode(REGISTRY, 'serve', config), { stdio: 'ignore' });
   const host = `localhost:${port}`;
   const answers = async () => {

@@ -6,10 +6,10 @@ import { ended, leavings } from './leavings.ts';
 /** Seconds that this program may tell a thing later than a plain watch of kubectl. */
 export const LATEST = 2;
 
-type Told = { at: number; line: string };
+export type Told = { at: number; line: string };
 
 /** The lines that a program prints, each with the time at which it came. */
-function timed(stream: NodeJS.ReadableStream): Told[] {
+export function timed(stream: NodeJS.ReadableStream): Told[] {
   const lines: Told[] = [];
   let rest = '';
   stream.on('data', (chunk: Buffer) => {
@@ -51,8 +51,23 @@ export type Fault = {
   meanwhile?: () => Promise<void>;
 };
 
-/** Runs `create --wait` beside a watch of kubectl; the answer has how much later than that it told, in seconds. */
-export async function waitBeside(namespace: string, fault: Fault): Promise<Ran & { late: number }> {
+/** Fails unless a program has told something, and no later than LATEST seconds after the cluster had shown it. */
+export function assertInTime(
+  { name, words }: Pick<Fault, 'name' | 'words'>,
+  lines: readonly Told[],
+  known: number | undefined,
+): void {
+  const all = lines.map(({ line }) => line).join('\n');
+  const told = lines.find(({ line }) => words.test(line))?.at;
+  assert.ok(told !== undefined, `not told: ${words}\n${all}`);
+  assert.ok(known !== undefined, `the cluster has not shown it: ${name}\n${all}`);
+  const late = (told - known) / 1000;
+  process.stdout.write(`${name}: told ${late.toFixed(2)} s after kubectl get -w\n`);
+  assert.ok(late <= LATEST, `told ${late.toFixed(2)} s after the cluster had shown it\n${all}`);
+}
+
+/** Runs `create --wait` beside a watch of kubectl; fails unless it tells the fault in time, with its hint. */
+export async function waitBeside(namespace: string, fault: Fault): Promise<Ran> {
   const sign = watchSign(namespace, fault.sign);
   try {
     const create = ['capture', 'create', '-n', namespace, '--name', fault.name, '--wait', ...fault.flags];
@@ -61,15 +76,9 @@ export async function waitBeside(namespace: string, fault: Fault): Promise<Ran &
     const lines = timed(waiting.stderr);
     await fault.meanwhile?.();
     const ran = await ended(waiting);
-    const told = lines.find(({ line }) => fault.words.test(line))?.at;
-    const known = sign.at();
-    assert.ok(told !== undefined, `not told: ${fault.words}\n${ran.stderr}`);
-    assert.ok(known !== undefined, `the cluster has not shown ${fault.sign.shows}\n${ran.stderr}`);
-    const late = (told - known) / 1000;
-    process.stdout.write(`${fault.name}: told ${late.toFixed(2)} s after kubectl get -w\n`);
-    assert.ok(late <= LATEST, `told ${late.toFixed(2)} s after the cluster had shown it\n${ran.stderr}`);
+    assertInTime(fault, lines, sign.at());
     assert.match(ran.stderr, fault.hint);
-    return { ...ran, late };
+    return ran;
   } finally {
     await sign.end();
   }

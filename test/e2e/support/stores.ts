@@ -11,6 +11,7 @@ import {
   ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListPartsCommand,
+  PutBucketPolicyCommand,
   PutObjectCommand,
   S3Client,
 } from '@aws-sdk/client-s3';
@@ -42,7 +43,7 @@ export async function fromStores(location: string): Promise<Buffer | undefined> 
   return undefined;
 }
 
-function server(
+export function server(
   port: number,
   path: string,
   command: (data: string) => { argv: string[]; env?: Record<string, string> },
@@ -88,36 +89,30 @@ export async function certify(directory: string): Promise<{ certificate: string;
   return tls;
 }
 
+/** How a server of S3 is run: by TLS, with connections that stay open as those of AWS do, or with users of another process. */
+type Manner = { tls?: { certificate: string; key: string }; keepAlive?: boolean; iamSocket?: string };
+export const VERSITYGW = join(CACHE, 'bin/versitygw');
+export const ROOT_ENV = { ROOT_ACCESS_KEY: S3_KEYS.accessKeyId, ROOT_SECRET_KEY: S3_KEYS.secretAccessKey };
+
 /** versitygw: a real S3 server, which checks signatures and checksums. */
-export function s3Server(port: number, tls?: { certificate: string; key: string }) {
+export function s3Server(port: number, { tls, keepAlive = false, iamSocket }: Manner = {}) {
   const running = server(
     port,
     '/healthz',
     (data) => {
       for (const name of ['iam', 'side', 'data']) mkdirSync(join(data, name), { recursive: true });
       const secure = tls === undefined ? [] : ['--cert', tls.certificate, '--key', tls.key];
-      const paths = [
-        '--iam-dir',
-        `${data}/iam`,
-        '--iam-cache-disable',
-        'posix',
-        '--sidecar',
-        `${data}/side`,
-        `${data}/data`,
+      const users = iamSocket === undefined ? ['--iam-dir', `${data}/iam`] : ['--iam-standalone-endpoint', iamSocket];
+      const listen = [
+        '-q',
+        '--port',
+        `${HOST}:${port}`,
+        '--health',
+        '/healthz',
+        ...(keepAlive ? ['--keep-alive'] : []),
       ];
-      return {
-        argv: [
-          join(CACHE, 'bin/versitygw'),
-          '-q',
-          '--port',
-          `${HOST}:${port}`,
-          '--health',
-          '/healthz',
-          ...secure,
-          ...paths,
-        ],
-        env: { ROOT_ACCESS_KEY: S3_KEYS.accessKeyId, ROOT_SECRET_KEY: S3_KEYS.secretAccessKey },
-      };
+      const paths = ['posix', '--sidecar', `${data}/side`, `${data}/data`];
+      return { argv: [VERSITYGW, ...listen, ...secure, ...users, '--iam-cache-disable', ...paths], env: ROOT_ENV };
     },
     tls === undefined ? 'http' : 'https',
   );
@@ -137,6 +132,24 @@ export function s3Server(port: number, tls?: { certificate: string; key: string 
   );
   return {
     ...running,
+    /** Adds a user, who may do with the objects of a bucket what is named, and nothing else. */
+    addUser: async (Bucket: string, keys: typeof S3_KEYS, Action: readonly string[]) => {
+      const admin = [
+        'admin',
+        '-a',
+        S3_KEYS.accessKeyId,
+        '-s',
+        S3_KEYS.secretAccessKey,
+        '-er',
+        running.url,
+        'create-user',
+      ];
+      await execa(VERSITYGW, [...admin, '-a', keys.accessKeyId, '-s', keys.secretAccessKey, '-r', 'user']);
+      const Principal = { AWS: [keys.accessKeyId] };
+      const Statement = [{ Effect: 'Allow', Principal, Action, Resource: `arn:aws:s3:::${Bucket}/*` }];
+      const Policy = JSON.stringify({ Version: '2012-10-17', Statement });
+      await client.send(new PutBucketPolicyCommand({ Bucket, Policy }));
+    },
     makeBucket: (Bucket: string) => client.send(new CreateBucketCommand({ Bucket })),
     /** Names of the objects, sorted. */
     names: async (Bucket: string) =>

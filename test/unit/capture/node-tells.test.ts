@@ -47,6 +47,21 @@ suite('what keeps a node from capturing', () => {
     assert.equal(held('Pulling', 'x').problem, 'starting');
   });
 
+  test("the capture's own Secret may come a moment after its pod; one that does not come is final", () => {
+    const at = (seconds: number) => new Date(START.getTime() + seconds * 1000).toISOString();
+    const metadata = { ...creating.metadata, uid: 'p1', creationTimestamp: at(0), labels: { 'capture-name': 'web' } };
+    const lacks = (name: string, seconds: number) => {
+      const message = `MountVolume.SetUp failed for volume "s3" : secret "${name}" not found`;
+      const involvedObject = { kind: 'Pod', uid: 'p1' };
+      const event = { metadata: {}, involvedObject, reason: 'FailedMount', message, lastTimestamp: at(seconds) };
+      return statusOf({ ...creating, metadata }, { events: [event] }).phase;
+    };
+    assert.deepEqual(
+      [lacks('web-x1y2z3', 1), lacks('web-x1y2z3', 20), lacks('keys', 1)],
+      ['waiting', 'failed', 'failed'],
+    );
+  });
+
   test('what kept a container from starting is over once it runs, though it does not listen yet', () => {
     const pod = podOf(job, running);
     for (const container of pod.status?.containerStatuses ?? []) container.started = false;

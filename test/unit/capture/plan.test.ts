@@ -112,6 +112,16 @@ suite('plan', () => {
     assert.equal(planCapture(limited(2), snapshot(), RUN).nodes.length, 2);
   });
 
+  test('an image that may not be pulled, and is not there: a warning that names the node', () => {
+    const nodes = [node('node1', { images: ['registry.example/capture:v1'] }), node('node2', { images: ['other:v1'] })];
+    const warned = (imagePullPolicy: 'Never' | 'IfNotPresent') =>
+      planCapture(request({ job: { ...request().job, imagePullPolicy } }), snapshot({ nodes }), RUN).warnings;
+    assert.deepEqual(warned('Never'), [
+      'registry.example/capture:v1 is not on node2, and --image-pull-policy Never keeps it from being pulled',
+    ]);
+    assert.deepEqual(warned('IfNotPresent'), []);
+  });
+
   test('a service account or priority class that is not there', () => {
     const lacks = [{ what: 'service account', name: 'capturr', instead: ['default', 'capturer'] }] as const;
     assert.throws(

@@ -96,7 +96,7 @@ suite('what Windows nodes cannot do is refused before anything is created', () =
   test('what has no effect there is told, and that no real node was tried', () => {
     const { warnings } = planCapture(request({ promiscuous: false, immediate: true }), there, RUN);
     assert.deepEqual(warnings, [
-      'w1: captures on Windows nodes have been tried with an emulated pktmon, and not on real Windows nodes yet',
+      'w1: captures on Windows nodes have been tried with an emulated pktmon, and not on real Windows nodes yet; they need an image made for Windows: --image',
       'w1: without effect on Windows nodes: --no-promiscuous, --immediate-mode',
     ]);
     assert.deepEqual(planCapture(request({ promiscuous: false }), snapshot(), RUN).warnings, []);

@@ -15,6 +15,8 @@ import {
   parseQuantity,
 } from '../../../src/commands/flags.ts';
 import { parseCaptureName } from '../../../src/commands/settings-flags.ts';
+import { parseStartAt } from '../../../src/commands/start-flags.ts';
+import { parseRetryAfter } from '../../../src/kube/patience.ts';
 import { almost, HOSTILE, hostile, long } from './inputs.ts';
 import { assertTold, property } from './property.ts';
 
@@ -68,6 +70,52 @@ property('a duration that is written out is read as it was', 3000, fc.nat(2 ** 3
     return `${count}${unit}`;
   });
   assert.equal(parseDuration(text.join('')), milliseconds);
+});
+
+const NOW = new Date('2026-11-21T10:15:00.789Z');
+const DAY = 86_400_000;
+const instant = fc.oneof(
+  duration.map((text) => `+${text}`),
+  fc.tuple(number, number, number).map((parts) => parts.join(':')),
+  fc
+    .date({ min: new Date(NOW.getTime() - DAY), max: new Date(NOW.getTime() + 2 * DAY), noInvalidDate: true })
+    .map((at) => at.toISOString()),
+  fc.constantFrom(
+    '21:30',
+    '21:30:05',
+    '2026-11-21T21:30:00Z',
+    '2026-11-21T21:30:00+14:00',
+    '2026-02-30T00:00:00Z',
+    '24:00',
+    '+0s',
+  ),
+);
+
+property(
+  'a start is from now to a day ahead, and an instant is read as it was written',
+  2500,
+  almost(instant),
+  (text) => {
+    const start = parse(text, parseStartAt(NOW));
+    if (start === undefined) return;
+    assert.ok(start.kind === 'at' || start.kind === 'in');
+    const ahead = start.kind === 'at' ? start.at.getTime() - NOW.getTime() : start.ms;
+    assert.ok(ahead >= 0 && ahead <= DAY, `${ahead} ms ahead`);
+    if (/^\d{4}-.*Z$/.test(text.trim()) && start.kind === 'at')
+      assert.equal(start.at.getTime(), Date.parse(text.trim()));
+  },
+);
+
+const retryAfter = fc.oneof(
+  number,
+  fc.date({ noInvalidDate: true }).map((at) => at.toUTCString()),
+  hostile,
+);
+
+property('a Retry-After is seconds from now on, or none', 2000, fc.oneof(retryAfter, almost(retryAfter)), (text) => {
+  const seconds = parseRetryAfter(text, NOW.getTime());
+  assert.ok(seconds === undefined || seconds >= 0, `${seconds} s`);
+  if (/^\d+$/.test(text.trim())) assert.equal(seconds, Number(text));
 });
 
 const UNITS = ['', 'm', 'k', 'M', 'G', 'T', 'P', 'E', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei', 'K', 'mi', 'kB', 'B'];

@@ -5,28 +5,31 @@ import { crc32 } from 'node:zlib';
 
 /** What becomes of a request: done; refused for good; refused for now; cut off undone; done, but its answer is lost. */
 export type Fate = 'passes' | 'refused' | 'busy' | 'cut' | 'unheard';
-export type Operation = 'create' | 'part' | 'complete' | 'abort' | 'list' | 'put' | 'head';
+export type Operation = 'create' | 'part' | 'complete' | 'abort' | 'list' | 'put' | 'head' | 'copy';
 
 type Order = { key: string; query: URLSearchParams; body: Buffer; headers: IncomingMessage['headers'] };
 type Answer = { status: number; text?: string; headers?: Record<string, string> };
-type Upload = { key: string; mark: string; parts: Map<number, Buffer> };
+/** What is told of an object besides its bytes. */
+type Words = { mark: string; hash: string };
+type Stored = Words & { body: Buffer };
+type Upload = Words & { key: string; parts: Map<number, Buffer> };
 
 /** S3 takes no part that is shorter, but for the last. */
 const SMALLEST_PART = 5 << 20;
 const MARK = 'x-amz-meta-retina-upload';
+const HASH = 'x-amz-meta-sha256';
 const fail = (status: number, code: string): Answer => ({ status, text: `<Error><Code>${code}</Code></Error>` });
 
 /** A bucket in memory that keeps S3's promises: an object is there as soon as its upload is completed, and not before. */
 export async function memoryS3(fate: (operation: Operation) => Fate) {
-  const objects = new Map<string, { body: Buffer; mark: string }>();
+  const objects = new Map<string, Stored>();
   const uploads = new Map<string, Upload>();
   /** Keys of objects whose makers may not have been told. */
   const unheard = new Set<string>();
-  const markOf = (headers: IncomingMessage['headers']): string => String(headers[MARK] ?? '');
   const perform: Record<Operation, (order: Order) => Answer> = {
     create: ({ key, headers }) => {
       const id = `upload-${key}-${uploads.size}-${Math.random()}`;
-      uploads.set(id, { key, mark: markOf(headers), parts: new Map() });
+      uploads.set(id, { key, ...wordsOf(headers), parts: new Map() });
       return xml(`<InitiateMultipartUploadResult><UploadId>${id}</UploadId></InitiateMultipartUploadResult>`);
     },
     part: ({ query, body, headers }) => {
@@ -50,7 +53,8 @@ export async function memoryS3(fate: (operation: Operation) => Fate) {
       const parts = numbers.map((number) => upload.parts.get(number));
       if (numbers.length === 0 || parts.includes(undefined)) return fail(400, 'InvalidPart');
       if (parts.slice(0, -1).some((part) => (part?.length ?? 0) < SMALLEST_PART)) return fail(400, 'EntityTooSmall');
-      objects.set(key, { body: Buffer.concat(parts.filter((part) => part !== undefined)), mark: upload.mark });
+      const { mark, hash } = upload;
+      objects.set(key, { body: Buffer.concat(parts.filter((part) => part !== undefined)), mark, hash });
       uploads.delete(id);
       return xml('<CompleteMultipartUploadResult><ETag>"x"</ETag></CompleteMultipartUploadResult>');
     },
@@ -60,9 +64,10 @@ export async function memoryS3(fate: (operation: Operation) => Fate) {
       return xml(`<ListMultipartUploadsResult>${all.join('')}</ListMultipartUploadsResult>`);
     },
     put: ({ key, body, headers }) => {
-      objects.set(key, { body, mark: markOf(headers) });
+      objects.set(key, { body, ...wordsOf(headers) });
       return { status: 200, headers: { ETag: '"x"' } };
     },
+    copy: (order) => copyInto(objects, uploads, order),
     head: ({ key }) => {
       const object = objects.get(key);
       return object === undefined ? { status: 404 } : { status: 200, headers: { [MARK]: object.mark } };
@@ -76,7 +81,7 @@ export async function memoryS3(fate: (operation: Operation) => Fate) {
     if (outcome === 'cut' || pieces === undefined) return to.destroy();
     if (outcome === 'refused') return give(to, fail(403, 'AccessDenied'));
     if (outcome === 'busy') return give(to, fail(503, 'SlowDown'));
-    const key = url.pathname.split('/').slice(2).join('/');
+    const key = decodeURIComponent(url.pathname.split('/').slice(2).join('/'));
     if (operation === 'put' || operation === 'complete') to.on('close', () => to.writableFinished || unheard.add(key));
     const order = { key, query: url.searchParams, body: Buffer.concat(pieces), headers: message.headers };
     const answer = perform[operation](order);
@@ -93,11 +98,33 @@ export async function memoryS3(fate: (operation: Operation) => Fate) {
   };
 }
 
-function operationOf({ method }: IncomingMessage, query: URLSearchParams): Operation {
+function wordsOf(headers: IncomingMessage['headers']): Words {
+  return { mark: String(headers[MARK] ?? ''), hash: String(headers[HASH] ?? '') };
+}
+
+/** Copies an object with the words of the request, or a range of it into a part of an upload. */
+function copyInto(objects: Map<string, Stored>, uploads: Map<string, Upload>, order: Order): Answer {
+  const { key, query, headers } = order;
+  const [, ...source] = decodeURIComponent(String(headers['x-amz-copy-source'])).split('/');
+  const body = objects.get(source.join('/'))?.body;
+  if (body === undefined) return fail(404, 'NoSuchKey');
+  if (!query.has('uploadId')) {
+    objects.set(key, { body, ...wordsOf(headers) });
+    return xml('<CopyObjectResult><ETag>"x"</ETag></CopyObjectResult>');
+  }
+  const [first = 0, last = 0] = String(headers['x-amz-copy-source-range']).match(/\d+/g)?.map(Number) ?? [];
+  const parts = uploads.get(query.get('uploadId') ?? '')?.parts;
+  if (parts === undefined) return fail(404, 'NoSuchUpload');
+  parts.set(Number(query.get('partNumber')), body.subarray(first, last + 1));
+  return xml('<CopyPartResult><ETag>"x"</ETag></CopyPartResult>');
+}
+
+function operationOf({ method, headers }: IncomingMessage, query: URLSearchParams): Operation {
   if (method === 'HEAD') return 'head';
   if (method === 'GET') return 'list';
   if (method === 'DELETE') return 'abort';
   if (method === 'POST') return query.has('uploads') ? 'create' : 'complete';
+  if (headers['x-amz-copy-source'] !== undefined) return 'copy';
   return query.has('partNumber') ? 'part' : 'put';
 }
 

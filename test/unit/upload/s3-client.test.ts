@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
+import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { suite, test } from 'node:test';
+import { suite, type TestContext, test } from 'node:test';
 import { connectS3, patientRetries } from '../../../src/upload/s3-client.ts';
-import { FIRST_TRIES, MAX_TRIES, UNBOUNDED, watchTries } from '../../../src/upload/tries.ts';
+import { type Bounds, FIRST_TRIES, MAX_TRIES, UNBOUNDED, watchTries } from '../../../src/upload/tries.ts';
 
 /** The waits between tries that all fail, until there is no further one. */
 async function waitsOf(strategy: ReturnType<typeof patientRetries>): Promise<number[]> {
@@ -17,6 +17,23 @@ async function waitsOf(strategy: ReturnType<typeof patientRetries>): Promise<num
     }
     waits.push(token.getRetryDelay());
   }
+}
+
+/** A client of a server that does as told, and what is known of its tries. */
+async function connect(t: TestContext, answer: RequestListener, bounds: Bounds = UNBOUNDED) {
+  const server = createServer(answer);
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const tries = watchTries('here', bounds);
+  const { HeadBucketCommand } = await import('@aws-sdk/client-s3');
+  const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const address = { bucket: 'b', region: 'x', endpoint, prefix: '', ca: null, checksums: 'when_supported' } as const;
+  const { client } = await connectS3(address, { accessKeyId: 'AKIATEST', secretAccessKey: 'test-secret' }, tries);
+  t.after(() => {
+    client.destroy();
+    server.closeAllConnections();
+    server.close();
+  });
+  return { tries, look: () => client.send(new HeadBucketCommand({ Bucket: 'b' })) };
 }
 
 suite('tries of requests to S3', () => {
@@ -36,19 +53,24 @@ suite('tries of requests to S3', () => {
 
   test('a refusal is not tried again; that a store answers at all is known from then on', async (t) => {
     let requests = 0;
-    const server = createServer((from, to) => {
+    const { tries, look } = await connect(t, (from, to) => {
       requests += 1;
       from.resume().on('end', () => to.writeHead(403).end());
     });
-    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-    t.after(() => server.close());
-    const tries = watchTries('here', UNBOUNDED);
-    const { ListObjectsV2Command } = await import('@aws-sdk/client-s3');
-    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const address = { bucket: 'b', region: 'x', endpoint, prefix: '', ca: null, checksums: 'when_supported' } as const;
-    const { client } = await connectS3(address, { accessKeyId: 'a', secretAccessKey: 'b' }, tries);
-    await assert.rejects(client.send(new ListObjectsV2Command({ Bucket: 'b' })));
-    client.destroy();
+    await assert.rejects(look());
     assert.deepEqual([requests, tries.answered], [1, true]);
+  });
+
+  test('a try without a byte ends, is told, and the next one is answered', async (t) => {
+    let requests = 0;
+    const log: string[] = [];
+    const answer: RequestListener = (from, to) => {
+      requests += 1;
+      if (requests > 1) from.resume().on('end', () => to.writeHead(200).end());
+    };
+    const { look } = await connect(t, answer, { ...UNBOUNDED, idleLimit: 2000, log: (line) => log.push(line) });
+    await look();
+    assert.match(log.join('\n'), /^held up: here: attempt 1 failed: TimeoutError: .*timed out after 2000 ms /);
+    assert.equal(requests, log.length + 1);
   });
 });

@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readlink, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { suite, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import type { Uploader } from '../../../src/upload/uploader.ts';
 import { streamBundle } from '../../../src/workload/bundle.ts';
@@ -92,7 +93,10 @@ suite('delivery', () => {
       setTimeout(committed.resolve, 20);
       throw new Error('disk gone');
     }
-    const late = { bytes: 1, head: () => Promise.resolve(Buffer.from('h')), again };
+    const late = {
+      ...{ bytes: 1, head: () => Promise.resolve(Buffer.from('h')), again },
+      ...{ ended: Promise.resolve(), leftBehind: () => undefined },
+    };
     const { sent, deliveries } = await deliver(chunks('x'), [uploader], late);
     assert.equal(sent, null);
     assert.deepEqual(
@@ -100,6 +104,66 @@ suite('delivery', () => {
       [[false, 'what lies in a may be damaged: disk gone']],
     );
     assert.deepEqual(slow.calls, ['open', 'write']);
+  });
+
+  for (const [what, fails] of [
+    ['a destination that takes no more', undefined],
+    ['one that takes no more and then fails', 'commit'],
+  ] as const) {
+    test(`once the capture has ended, ${what} keeps no other from the end, and gets the rest by itself`, async () => {
+      const fast = fake('fast');
+      const slow = fake('slow', fails);
+      const freed = Promise.withResolvers<void>();
+      const durable: string[] = [];
+      const tell = (uploader: FakeUploader, room?: () => Promise<void> | undefined): Uploader => ({
+        ...uploader,
+        open: async () => {
+          const upload = await uploader.open();
+          const commit = async (): Promise<void> => {
+            await upload.commit();
+            durable.push(uploader.location);
+            if (uploader === fast) freed.resolve();
+          };
+          return { ...upload, commit, ...(room === undefined ? {} : { room }) };
+        },
+      });
+      let free = false;
+      void freed.promise.then(() => {
+        free = true;
+      });
+      // It takes two pieces, and then none until the other is done.
+      const room = (): Promise<void> | undefined => (free || slow.received.length < 2 ? undefined : freed.promise);
+      const left: string[] = [];
+      const late = {
+        ...{ bytes: 1, head: () => Promise.resolve(Buffer.from('h')) },
+        again: ({ from } = { from: 0 }) => chunks(...['one', 'two', 'three'].slice(from)),
+        ...{ ended: Promise.resolve(), leftBehind: (location: string) => void left.push(location) },
+      };
+      const { sent, deliveries } = await deliver(chunks('one', 'two', 'three'), [tell(fast), tell(slow, room)], late);
+      assert.deepEqual(left, ['slow']);
+      assert.equal(Buffer.concat(slow.received).toString(), 'onetwothree');
+      assert.deepEqual(durable, fails === undefined ? ['fast', 'slow'] : ['fast']);
+      assert.deepEqual(
+        deliveries.map(({ ok }) => ok),
+        [true, fails === undefined],
+      );
+      assert.deepEqual(sent, { bytes: 12, sha256: createHash('sha256').update('honetwothree').digest('hex') });
+    });
+  }
+
+  test('while packets come in, all go at the pace of the slowest', async () => {
+    const [fast, slow] = [fake('fast'), fake('slow')];
+    const freed = Promise.withResolvers<void>();
+    const upload = { ...(await slow.open()), room: () => freed.promise };
+    const late = {
+      ...{ bytes: 1, head: () => Promise.resolve(Buffer.from('h')), again: () => chunks('one') },
+      ...{ ended: Promise.withResolvers<void>().promise, leftBehind: assert.fail },
+    };
+    const delivering = deliver(chunks('one'), [fast, { ...slow, open: async () => upload }], late);
+    await sleep(2500);
+    assert.deepEqual([fast.received, slow.received], [[], []]);
+    freed.resolve();
+    assert.equal((await delivering).sent?.bytes, 4);
   });
 
   test('nothing was delivered when no destination has it; a missing result is told apart', async () => {

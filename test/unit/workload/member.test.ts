@@ -7,7 +7,7 @@ import { MEMBER_BYTES, memberMaker, storedMember } from '../../../src/workload/m
 
 suite('gzip members', () => {
   test('one that does not shrink is stored, one that does is deflated, each by what lies in it', async () => {
-    const make = memberMaker();
+    const { make } = memberMaker();
     for (const [bytes, most] of [
       [randomBytes(MEMBER_BYTES), MEMBER_BYTES + 100],
       [Buffer.alloc(MEMBER_BYTES, 'text '), 5000],

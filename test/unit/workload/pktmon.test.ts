@@ -11,6 +11,7 @@ import {
   hasNoFilters,
   isForeign,
   isIdle,
+  packetsDropped,
   sessionIn,
 } from '../../../src/workload/pktmon-output.ts';
 
@@ -63,6 +64,16 @@ suite('what pktmon says', () => {
     assert.equal(eventsLost('Flushing logs...\r\nLog file: C:\\PktMon.etl (No events lost)\r\n'), 0);
     assert.equal(eventsLost('Log file: C:\\PktMon.etl (1,204 events lost)\r\n'), 1204);
     assert.equal(eventsLost(''), 0);
+  });
+
+  test('how many packets the components dropped', () => {
+    const drops = (Inbound: object, Outbound: object) => ({ Counters: [{ Type: 'Drop', Inbound, Outbound }] });
+    const groups = [
+      { Group: 'Ethernet', Components: [drops({ Packets: 3, Bytes: 180 }, { Packets: 0, Bytes: 0 })] },
+      { Group: 'vEthernet', Components: [drops({ Packets: '2' }, { Packets: 1, DropReason: 'MTU Mismatch' })] },
+    ];
+    assert.equal(packetsDropped(JSON.stringify(groups)), 6);
+    assert.deepEqual(['[]', 'null', '', 'All counters are zero.'].map(packetsDropped), [0, 0, 0, 0]);
   });
 });
 

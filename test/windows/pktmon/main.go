@@ -56,12 +56,40 @@ func main() {
 	case strings.HasPrefix(name, "start"):
 		start(now, args[1:], wanted)
 	case strings.HasPrefix(name, "counters"):
-		fmt.Println(`[{"Group":"Ethernet","Components":[{"Id":1,"Name":"vNIC"}]}]`)
+		counters(args[1:], wanted)
 	case strings.HasPrefix(name, "etl2pcap"):
 		convert(args[1:])
 	default:
 		refuse("Unknown command '%s'. See pktmon help.", name)
 	}
+}
+
+// What the page "pktmon counters" has: the types of counters, the directions, the last reason of drops, which --json implies.
+func counters(args []string, wanted behaviour) {
+	kind, asJSON := "all", false
+	for at := 0; at < len(args); at++ {
+		switch {
+		case args[at] == "--json":
+			asJSON = true
+		case (args[at] == "-t" || args[at] == "--type") && at+1 < len(args):
+			at++
+			kind = args[at]
+		default:
+			refuse("Unknown parameter '%s'.", args[at])
+		}
+	}
+	if !asJSON || !slices.Contains([]string{"all", "flow", "drop"}, kind) {
+		refuse("Invalid counter type '%s', or no --json.", kind)
+	}
+	var shown []string
+	if kind != "drop" {
+		shown = append(shown, `{"Type":"Upper","Inbound":{"Packets":40,"Bytes":4000},"Outbound":{"Packets":44,"Bytes":4400}}`)
+	}
+	if kind != "flow" && wanted.Dropped > 0 {
+		shown = append(shown, fmt.Sprintf(`{"Type":"Drop","Inbound":{"Packets":%d,"Bytes":%d,"DropReason":"INET: transport endpoint was not found"},`+
+			`"Outbound":{"Packets":1,"Bytes":60,"DropReason":"MTU Mismatch"}}`, wanted.Dropped-1, 60*(wanted.Dropped-1)))
+	}
+	fmt.Printf(`[{"Group":"Ethernet","Components":[{"Id":1,"Name":"vNIC","Counters":[%s]}]}]`+"\n", strings.Join(shown, ","))
 }
 
 func listFilters(now state) {

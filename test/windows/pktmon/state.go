@@ -30,6 +30,7 @@ type state struct {
 type behaviour struct {
 	Fail    map[string]string
 	Lost    int
+	Dropped int
 	Flows   []flow
 	Payload int
 	PerTick int
