@@ -1,6 +1,7 @@
 // `capture create` on many nodes, beside a bare loop that posts the same Jobs with the best number in flight; both as whole
-// processes, interleaved. `create.bench.ts [NODES…]`, 1, 10, 100 and 1,000 by default. Needs as many fake nodes
-// (test/cluster/fake-nodes), and runs in the cluster: test/cluster/exec node bench/create.bench.ts
+// processes, interleaved; where REFERENCE_CLI names its binary, beside the reference's CLI too, once. `create.bench.ts [NODES…]`,
+// 1, 10, 100 and 1,000 by default. Needs as many fake nodes (test/cluster/fake-nodes), and runs in the cluster:
+// test/cluster/exec node bench/create.bench.ts
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,16 +17,22 @@ const IN_FLIGHT = [16, 32, 64];
 const ROUNDS = 5;
 /** Above so many Jobs a round takes minutes. */
 const FEW = 2000;
+const REFERENCE = process.env.REFERENCE_CLI;
+/** It creates 5 Jobs a second. */
+const COMPARED = 1000;
 const ours = join(resolve(import.meta.dirname, '..'), 'dist/kubectl-retina');
 const post = join(import.meta.dirname, 'support/post.ts');
 const sizes = process.argv.length > 2 ? process.argv.slice(2).map(Number) : [1, 10, 100, 1000];
 const work = mkdtempSync(join(tmpdir(), 'retina-bench-'));
 let made = 0;
 
+function namesOf(nodes: number): string[] {
+  return Array.from({ length: nodes }, (_, index) => `fake-${String(index + 1).padStart(5, '0')}`);
+}
+
 function argv(nodes: number, ...more: readonly string[]): string[] {
   made += 1;
-  const names = Array.from({ length: nodes }, (_, index) => `fake-${String(index + 1).padStart(5, '0')}`).join(',');
-  const flags = ['-n', NS, '--name', `bench-${made}`, '--node-names', names, '--duration', '1s'];
+  const flags = ['-n', NS, '--name', `bench-${made}`, '--node-names', namesOf(nodes).join(','), '--duration', '1s'];
   return ['capture', 'create', ...flags, ...more];
 }
 
@@ -57,6 +64,17 @@ async function sweep(): Promise<void> {
   while ((await kubectl('get', 'pods,jobs', '-n', NS, '-o', 'name', '--chunk-size=0')) !== '') await sleep(500);
 }
 
+/** Milliseconds of the reference's CLI, of which nothing is known but that it has ended well. */
+async function reference(program: string, nodes: number): Promise<number> {
+  made += 1;
+  // It selects nodes by the label kubernetes.io/hostname, which is not their name here.
+  const hosts = namesOf(nodes).map((name) => `ip-${name}`);
+  const to = ['-n', NS, '--name', `bench-${made}`, '--node-names', hosts.join(','), '--host-path', 'bench'];
+  const time = await wallTime(program, ['capture', 'create', ...to, '--duration', '10s', '--no-wait']);
+  await sweep();
+  return time;
+}
+
 async function measure(nodes: number): Promise<Row[]> {
   const rounds = nodes > FEW ? 1 : ROUNDS;
   const times: number[] = [];
@@ -77,18 +95,21 @@ async function measure(nodes: number): Promise<Row[]> {
   const [best] = [...bare].sort(([, a], [, b]) => median(a) - median(b));
   const baseline = { name: `a bare loop, ${best?.[0]} in flight`, values: best?.[1] ?? [] };
   const what = `create on ${nodes} node${nodes === 1 ? '' : 's'}`;
+  const slow = { name: "the reference's CLI", values: [] as number[] };
+  if (REFERENCE !== undefined && nodes === COMPARED) slow.values.push(await reference(REFERENCE, nodes));
   return [
     { what, unit: 'ms', ours: times, baseline, target: { times: 1.15 } },
+    ...(slow.values.length === 0 ? [] : [{ what, unit: 'ms', ours: times, baseline: slow, target: { times: 1 / 40 } }]),
     { what: `${what}: memory`, unit: 'MiB', ours: peaks, target: { most: 250 } },
   ];
 }
 
 const clean = await namespace(NS);
 try {
-  const rows: Row[] = [];
-  for (const nodes of sizes) rows.push(...(await measure(nodes)));
-  const command = `test/cluster/fake-nodes ${Math.max(...sizes)} && test/cluster/exec node bench/create.bench.ts ${sizes.join(' ')}`;
-  report({ title: 'Creating', command }, rows);
+  for (const nodes of sizes) {
+    const command = `test/cluster/fake-nodes ${nodes} && test/cluster/exec node bench/create.bench.ts ${nodes}`;
+    report({ title: `Creating on ${nodes} node${nodes === 1 ? '' : 's'}`, command }, await measure(nodes));
+  }
 } finally {
   rmSync(work, { recursive: true });
   await clean();

@@ -3,10 +3,13 @@
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { namespace } from '../test/e2e/support/cluster.ts';
-import { median, say } from './support/measure.ts';
+import { median } from './support/measure.ts';
+import { report } from './support/results.ts';
 
 const NS = 'bench-preflight';
 const ROUNDS = 10;
+/** Milliseconds that asking may take beyond what `create` needs anyway. */
+const MOST = 300;
 const script = join(import.meta.dirname, 'support/created.ts');
 
 async function created(how: 'with' | 'without', round: number): Promise<number> {
@@ -24,11 +27,16 @@ try {
     taken.without.push(times.without);
   }
   const more = taken.with.map((time, index) => time - (taken.without[index] ?? 0));
-  const [asked, bare] = [median(taken.with), median(taken.without)];
-  say(
-    `create asks beforehand: ${asked.toFixed(0)} ms to the last Job; without: ${bare.toFixed(0)} ms; ` +
-      `difference ${median(more).toFixed(0)} ms (medians of ${ROUNDS})`,
-  );
+  report({ title: 'Asked beforehand', command: 'test/cluster/exec node bench/preflight.bench.ts' }, [
+    {
+      what: '`create`, to the last Job',
+      unit: 'ms',
+      ours: taken.with,
+      baseline: { name: 'asking nothing', values: taken.without },
+    },
+    { what: 'what asking adds', unit: 'ms', ours: more, target: { most: MOST } },
+  ]);
+  if (median(more) > MOST) process.exitCode = 1;
 } finally {
   await clean();
 }

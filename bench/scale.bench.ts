@@ -5,26 +5,29 @@ import { spawn } from 'node:child_process';
 import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from '../src/kube/client-node.ts';
 import { namespace } from '../test/e2e/support/cluster.ts';
-import { peakRss, say, wallTime } from './support/measure.ts';
-import { report } from './support/results.ts';
+import { mark, requestsSince } from './support/audit.ts';
+
+import { peakRss, wallTime } from './support/measure.ts';
+import { type Row, report } from './support/results.ts';
+import { lastEnd } from './support/watch.ts';
 
 const NS = 'bench-scale';
 const NAME = 'bench';
-const ROUNDS = 3;
-/** Requests as -v tells them: the method, and the path up to what is named or asked. */
-const REQUEST = /\b(GET|POST|PATCH|DELETE) (\/\S+)/g;
+/** Above so many Jobs a round takes the Job controller many minutes. */
+const FEW = 2000;
 const binary = join(resolve(import.meta.dirname, '..'), 'dist/kubectl-retina');
 const nodes = Number(process.argv[2] ?? 1000);
+const rounds = nodes > FEW ? 1 : 3;
 const names = Array.from({ length: nodes }, (_, index) => `fake-${String(index + 1).padStart(5, '0')}`).join(',');
 
 type Ran = { time: number; endedAt: number; peak: number; requests: Map<string, number> };
 
-/** Runs a command of ours with -v to its end. */
+/** Runs a command of ours to its end. */
 async function run(...args: readonly string[]): Promise<Ran> {
+  const before = mark();
   const start = performance.now();
-  const child = spawn(binary, ['capture', ...args, '-n', NS, '-v'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(binary, ['capture', ...args, '-n', NS], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise<number | null>((done) => child.on('close', done));
   const said = text(child.stderr);
   let peak = 0;
@@ -36,36 +39,16 @@ async function run(...args: readonly string[]): Promise<Ran> {
     }
     const endedAt = performance.now();
     if (code !== 0) throw new Error(`${args[0]}: exit code ${code}\n${(await said).slice(-2000)}`);
-    return { time: endedAt - start, endedAt, peak, requests: counted(await said) };
+    return { time: endedAt - start, endedAt, peak, requests: await requestsSince(before) };
   }
 }
 
-function counted(log: string): Map<string, number> {
-  const requests = [...log.matchAll(REQUEST)].map(([, method, path = '']) => {
-    const kind = path
-      .split('?')[0]
-      ?.split('/')
-      .slice(0, 8)
-      .filter((part) => /^[a-z]+$/.test(part))
-      .at(-1);
-    return `${method} ${kind}`;
-  });
-  return new Map([...Map.groupBy(requests, (each) => each)].map(([what, all]) => [what, all.length]));
-}
-
-/** When the last Job ended, as whoever watches them sees it. */
-function lastEnd(signal: AbortSignal): Promise<number> {
-  const cluster = connect({ namespace: NS }, process.env, {
-    ...{ signal, traced: () => undefined, troubled: () => undefined },
-  });
-  return new Promise((done, failed) => {
-    const isOver = (job: { status?: { conditions?: { type: string; status: string }[] } }): boolean =>
-      job.status?.conditions?.some(({ type, status }) => type === 'Complete' && status === 'True') ?? false;
-    cluster
-      .follow('jobs', { namespace: NS }, signal, (jobs) => {
-        if (jobs.length === nodes && jobs.every(isOver)) done(performance.now());
-      })
-      .catch(failed);
+/** Requests that were made, by what was asked, with the most that each may be: a list and a watch of each kind, a write for each object. */
+function requestRows(command: string, counts: ReadonlyMap<string, readonly number[]>): Row[] {
+  return [...counts].map(([what, ours]): Row => {
+    const row = { what: `${command}: ${what}`, unit: 'requests', ours };
+    if (/^(list|watch) \w+$/.test(what)) return { ...row, target: { most: 1 } };
+    return /^(create|delete|deletecollection) (jobs|pods)$/.test(what) ? { ...row, target: { most: nodes } } : row;
   });
 }
 
@@ -73,13 +56,18 @@ const clean = await namespace(NS);
 const samples = { lag: [] as number[], delete: [] as number[], status: [] as number[], list: [] as number[] };
 const bare: number[] = [];
 const peaks: number[] = [];
+/** Requests of each round, by command and by what was asked. */
+const asked = { 'create --wait': new Map<string, number[]>(), delete: new Map<string, number[]>() };
+
+function tally(command: keyof typeof asked, requests: Map<string, number>): void {
+  for (const [what, count] of requests) asked[command].set(what, [...(asked[command].get(what) ?? []), count]);
+}
+
 try {
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const over = new AbortController();
-    const last = lastEnd(over.signal);
+  for (let round = 0; round < rounds; round += 1) {
+    const last = lastEnd(NS, nodes);
     const made = await run('create', '--name', NAME, '--node-names', names, '--duration', '1s', '--wait');
     samples.lag.push(made.endedAt - (await last));
-    over.abort();
     for (const command of ['status', 'list'] as const) {
       samples[command].push((await run(command, ...(command === 'status' ? [NAME] : []))).time);
       bare.push(await wallTime('kubectl', ['get', 'jobs', '-n', NS, '-o', 'json']));
@@ -87,8 +75,8 @@ try {
     const deleted = await run('delete', NAME);
     samples.delete.push(deleted.time);
     peaks.push(Math.max(made.peak, deleted.peak));
-    for (const [what, { requests }] of Object.entries({ create: made, delete: deleted }))
-      say(`${what}: ${[...requests].map(([each, number]) => `${number} × ${each}`).join(', ')}`);
+    tally('create --wait', made.requests);
+    tally('delete', deleted.requests);
   }
   const baseline = { name: 'kubectl get jobs -o json', values: bare };
   const of = `${nodes} nodes`;
@@ -99,6 +87,8 @@ try {
     { what: 'list', unit: 'ms', ours: samples.list, baseline, target: { times: 1.2 } },
     { what: 'delete, until all is gone', unit: 'ms', ours: samples.delete, target: { most: 3000 } },
     { what: 'memory, create --wait or delete', unit: 'MiB', ours: peaks, target: { most: 250 } },
+    ...requestRows('create --wait', asked['create --wait']),
+    ...requestRows('delete', asked.delete),
   ]);
 } finally {
   await clean();

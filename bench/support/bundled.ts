@@ -1,12 +1,9 @@
-// Makes a bundle of a file and throws it away: `bundled.ts FILE [hashed]` prints the seconds it took. In a process of its own,
-// as in a pod: the payload's maker leaves a heap that the collector is busy with.
+// Makes a bundle of a file and throws it away: `bundled.ts FILE [hashed]`. In a process of its own, as in a pod: the payload's maker
+// leaves a heap that the collector is busy with.
 import { createHash } from 'node:crypto';
 import { streamBundle } from '../../src/workload/bundle.ts';
-import { say } from './measure.ts';
 
 const [file = '', hashed] = process.argv.slice(2);
-const start = performance.now();
 const hash = createHash('sha256');
 for await (const member of streamBundle([{ name: 'x.pcap', file }], new Date(0)))
   if (hashed !== undefined) hash.update(member);
-say(`${(performance.now() - start) / 1000}`);

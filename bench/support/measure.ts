@@ -27,6 +27,39 @@ export function peakRss(pid: number): number {
   }
 }
 
+/** Wall time of a whole process in milliseconds, and the most memory that it and its children had, in MiB. */
+export async function timeAndPeak(command: string, args: readonly string[]): Promise<{ time: number; peak: number }> {
+  const start = performance.now();
+  const child = spawn(command, args, { stdio: 'ignore' });
+  const ended = new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve));
+  const peak = watchPeak(child.pid ?? 0);
+  const code = await ended;
+  if (code !== 0) throw new Error(`${command} ${args.join(' ')}: ${code}`);
+  return { time: performance.now() - start, peak: peak() };
+}
+
+/** Looks at the memory of a process and its children until the answer is called for: the most that all had, in MiB. */
+export function watchPeak(pid: number): () => number {
+  let peak = 0;
+  const timer = setInterval(() => {
+    peak = Math.max(peak, peakOfAll(pid));
+  }, 20);
+  return () => {
+    clearInterval(timer);
+    return peak;
+  };
+}
+
+function peakOfAll(pid: number): number {
+  let children: string[] = [];
+  try {
+    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  } catch {
+    // It has ended.
+  }
+  return children.reduce((sum, child) => sum + peakOfAll(Number(child)), peakRss(pid) || 0);
+}
+
 export function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }

@@ -1,20 +1,13 @@
 // Posts the Jobs of a file, so many at a time, over kept-alive connections, and does nothing else: `post.ts FILE IN_FLIGHT`. What a
-// loop takes that knows all beforehand. The connection is that of KUBECONFIG, with a token, as the test cluster's is.
+// loop takes that knows all beforehand.
 import { readFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
-import { load } from 'js-yaml';
-
-type Config = {
-  clusters: [{ cluster: { server: string; 'certificate-authority-data': string } }];
-  users: [{ user: { token: string } }];
-};
+import { connection } from './connection.ts';
 
 const [file = '', inFlight = '32'] = process.argv.slice(2);
-const { clusters, users } = load(readFileSync(process.env.KUBECONFIG ?? '', 'utf8')) as Config;
-const { server, 'certificate-authority-data': authority } = clusters[0].cluster;
+const { server, ca, headers } = connection();
 const { items } = JSON.parse(readFileSync(file, 'utf8')) as { items: { metadata: { namespace: string } }[] };
-const agent = new Agent({ keepAlive: true, maxSockets: Number(inFlight), ca: Buffer.from(authority, 'base64') });
-const headers = { authorization: `Bearer ${users[0].user.token}`, 'content-type': 'application/json' };
+const agent = new Agent({ keepAlive: true, maxSockets: Number(inFlight), ca });
 
 function post(job: (typeof items)[number]): Promise<void> {
   const url = `${server}/apis/batch/v1/namespaces/${job.metadata.namespace}/jobs`;
