@@ -28,7 +28,7 @@ export async function applyPlan(plan: CapturePlan, cluster: Cluster, applying: A
     const jobs = present(made);
     if (togetherMs === null) return { jobs, at: undefined };
     try {
-      return { jobs, at: await startTogether(plan, cluster, { timeoutMs: togetherMs, signal }) };
+      return { jobs, at: await startTogether(plan, cluster, { jobs, timeoutMs: togetherMs, signal }) };
     } catch (error) {
       unready = error;
     }

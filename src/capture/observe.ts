@@ -1,5 +1,5 @@
 import { ClusterError } from '../errors.ts';
-import type { Cluster, Kinds } from '../kube/cluster.ts';
+import type { Cluster, Job, Kinds } from '../kube/cluster.ts';
 import { inquire, keepInquiring } from './inquire.ts';
 import { captureSelector } from './names.ts';
 import { type CaptureSummary, type Observed, summarize } from './status.ts';
@@ -38,20 +38,24 @@ export async function readCapture(
   });
 }
 
-/** Calls back with a capture after every change, until the signal is aborted or the callback says that it is enough. */
+/**
+ * Calls back with a capture after every change, until the signal is aborted or the callback says that it is enough. The Jobs of
+ * one that was just created are known.
+ */
 export async function followCapture(
   cluster: Cluster,
-  name: string,
+  { name, jobs = [] }: { name: string; jobs?: readonly Job[] },
   signal: AbortSignal,
   changed: (capture: CaptureSummary | undefined) => boolean,
 ): Promise<void> {
-  await followCaptures(cluster, { namespace: cluster.namespace, name }, signal, ([capture]) => changed(capture));
+  const where = { namespace: cluster.namespace, name, jobs };
+  await followCaptures(cluster, where, signal, ([capture]) => changed(capture));
 }
 
 /** Calls back with the captures of a namespace (undefined: of all), or one by name, as `followCapture` does. */
 export async function followCaptures(
   cluster: Watched,
-  where: { namespace: string | undefined; name?: string },
+  where: { namespace: string | undefined; name?: string; jobs?: readonly Job[] },
   signal: AbortSignal,
   changed: (captures: readonly CaptureSummary[]) => boolean,
 ): Promise<void> {
@@ -73,26 +77,18 @@ export async function followCaptures(
     const next = nextBegin(captures, now);
     if (next !== undefined) alarm = setTimeout(tell, Math.min(next.getTime() - now.getTime(), LONGEST));
   };
-  const soon = (): void => {
+  const see = (news: Partial<Observed>): void => {
+    Object.assign(seen, news);
     timer ??= setTimeout(tell, SETTLE);
   };
   try {
     await Promise.all([
-      cluster.follow('jobs', selection, until, (jobs) => {
-        seen.jobs = jobs;
-        soon();
-      }),
-      cluster.follow('pods', selection, until, (pods) => {
-        seen.pods = pods;
-        soon();
-      }),
+      cluster.follow('jobs', selection, until, (jobs) => see({ jobs }), where.jobs),
+      cluster.follow('pods', selection, until, (pods) => see({ pods })),
       keepInquiring(cluster, where.namespace, {
         signal: until,
         current: () => ({ jobs: seen.jobs ?? [], pods: seen.pods ?? [] }),
-        told: (aside) => {
-          Object.assign(seen, aside);
-          soon();
-        },
+        told: see,
       }),
     ]);
   } finally {

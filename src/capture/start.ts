@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import { CaptureError } from '../errors.ts';
-import type { Cluster } from '../kube/cluster.ts';
+import type { Cluster, Job } from '../kube/cluster.ts';
 import { ANNOTATION_START } from './names.ts';
 import { followCapture } from './observe.ts';
 import type { CapturePlan } from './plan.ts';
@@ -24,13 +24,13 @@ const MAX_NAMED = 5;
 export async function startTogether(
   { name, nodes }: CapturePlan,
   cluster: Cluster,
-  { timeoutMs, signal }: { timeoutMs: number; signal: AbortSignal },
+  { jobs, timeoutMs, signal }: { jobs: readonly Job[]; timeoutMs: number; signal: AbortSignal },
 ): Promise<Date> {
   const limit = AbortSignal.timeout(timeoutMs);
   const isThere = (capture: CaptureSummary): boolean =>
     capture.nodes.length === nodes.length && capture.nodes.every(takesWord);
   let last: CaptureSummary | undefined;
-  await followCapture(cluster, name, AbortSignal.any([signal, limit]), (capture) => {
+  await followCapture(cluster, { name, jobs }, AbortSignal.any([signal, limit]), (capture) => {
     last = capture;
     return capture !== undefined && (isThere(capture) || capture.nodes.some(isFinal));
   });

@@ -44,7 +44,7 @@ export async function waitForCapture(cluster: Cluster, name: string, options: Wa
     },
   );
   try {
-    await followCapture(cluster, name, signal, (capture) => {
+    await followCapture(cluster, { name, jobs: options.jobs ?? [] }, signal, (capture) => {
       if (capture === undefined) {
         vanished = last !== undefined || known.size > 0;
         return vanished;

@@ -89,11 +89,11 @@ function createCluster(used: Used, namespace: string): Cluster {
     createSecret: (secret) => create<Secret>(used, 'secrets', secret, async () => secret),
     ownSecret: (ns, name, owners) => patch('secrets', ns, name, { ownerReferences: owners }),
     annotatePod: (ns, name, annotations) => patch('pods', ns, name, { annotations }),
-    follow: (kind, selection, until, changed) =>
+    follow: (kind, selection, until, changed, created = []) =>
       follow<Kinds[typeof kind]>(
         rest,
         { path: pathOf(kind, selection.namespace), selection },
-        { signal: AbortSignal.any([until, signal]), traced: used.traced },
+        { signal: AbortSignal.any([until, signal]), traced: used.traced, created },
         changed,
       ),
     ...containersOf(used),

@@ -140,13 +140,15 @@ export type Cluster = {
   annotatePod(namespace: string, name: string, annotations: Record<string, string>): Promise<void>;
   /**
    * Lists, then watches, and calls back with all objects after every change until the signal is aborted. Broken and
-   * expired watches are renewed; it rejects only when the server refuses.
+   * expired watches are renewed; it rejects only when the server refuses. Where all objects were just created by the caller,
+   * these are given in place of the list.
    */
   follow<K extends keyof Kinds>(
     kind: K,
     selection: Selection,
     signal: AbortSignal,
     changed: (items: readonly Kinds[K][]) => void,
+    created?: readonly Kinds[K][],
   ): Promise<void>;
   /** The last lines that a container wrote, of the last seconds; at most so many bytes of them. */
   log(

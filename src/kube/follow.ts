@@ -52,18 +52,28 @@ export async function listAll<T>(
   return { items, version };
 }
 
+/** The lowest version of objects, each as its creation was answered: a watch from there tells all that came after it. */
+function firstVersion(created: readonly Item[]): string {
+  const versions = created.map(({ metadata }) => metadata?.resourceVersion ?? '');
+  // Whole numbers, which grow: Kubernetes' own storage says so since 1.35, and has done so ever since. Others are listed.
+  if (!versions.every((version) => /^[1-9]\d*$/.test(version))) return '';
+  return versions.reduce((first, each) => (first !== '' && BigInt(first) < BigInt(each) ? first : each), '');
+}
+
 /**
- * Lists, then watches, and calls back with all objects after every change, until the signal is aborted. A watch that ends
- * or breaks is renewed, one whose version is too old begins anew; rejects when the server refuses, or is away for too long.
+ * Lists, then watches, and calls back with all objects after every change, until the signal is aborted; objects that were just
+ * `created`, and are all there are, need no list. A watch that ends or breaks is renewed, one whose version is too old begins
+ * anew; rejects when the server refuses, or is away for too long.
  */
 export async function follow<T extends Item>(
   rest: Rest,
   followed: Followed,
-  { signal, traced }: How,
+  { signal, traced, created }: How & { created: readonly T[] },
   changed: (items: readonly T[]) => void,
 ): Promise<void> {
-  const known = new Map<string, T>();
-  let version = '';
+  const known = new Map<string, T>(created.map((item) => [item.metadata?.uid ?? '', item]));
+  let version = firstVersion(created);
+  if (version !== '') changed(created);
   let idle = 0;
   while (!signal.aborted) {
     const began = Date.now();

@@ -264,6 +264,8 @@ describe('terminals', () => {
     ]);
     assert.match(created.stderr, /^POST \/apis\/batch\/v1\/namespaces\/e2e-outputs\/jobs 201 in \d+ ms$/m);
     assert.match(created.stderr, /\/pods\?labelSelector=\S+&watch=true 200 in \d+ ms$/m);
+    // Whether the name is free is asked; what was created since is known.
+    assert.equal(created.stderr.match(/^GET \S+\/jobs\?(?!\S*watch=true)/gm)?.length, 1, created.stderr);
     await retinaOk(['capture', 'delete', 'told', '-n', NS]);
     const refused = await retina(['capture', 'list', '-v', '-s', 'https://127.0.0.1:1', '--token', 'sesame']);
     assert.match(refused.stderr, /jobs\?\S+ failed in \d+ ms$/m);

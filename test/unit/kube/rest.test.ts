@@ -1,28 +1,14 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { constants, createGzip } from 'node:zlib';
 import { ClusterError } from '../../../src/errors.ts';
 import { loadConfig } from '../../../src/kube/config.ts';
-import { createRest, type Rest } from '../../../src/kube/rest.ts';
-
-/** Asks a server of these answers, as a command does. */
-async function asking<T>(answer: RequestListener, ask: (rest: Rest) => Promise<T>): Promise<T> {
-  const server = createServer(answer).listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const { port } = server.address() as AddressInfo;
-  try {
-    const config = loadConfig({ server: `http://127.0.0.1:${port}` }, { HOME: '/nonexistent' });
-    return await ask(createRest(config, { timeoutMs: 60_000, traced: () => undefined, troubled: () => undefined }));
-  } finally {
-    server.closeAllConnections();
-    server.close();
-  }
-}
+import { createRest } from '../../../src/kube/rest.ts';
+import { asking } from '../support/asking.ts';
 
 const get = { method: 'GET', path: '/version' } as const;
 
