@@ -12,6 +12,7 @@ import { styleText } from 'node:util';
 import { type FileRun, runFailedAgain, sumCounts } from './test/again.ts';
 import { auditProblems } from './test/audit.ts';
 import { addCounts, type Counts, noCounts, renderCounts } from './test/counts.ts';
+import { parseFailures, readFailures, renderDigest, renderFailures } from './test/failures.ts';
 import { matrixProblems } from './test/fault-matrix.ts';
 import { clusterEnv, endCluster, inLanes, isThere } from './test/lanes.ts';
 import { type Suite, suites } from './test/suites.ts';
@@ -20,7 +21,7 @@ const root = resolve(import.meta.dirname, '..');
 const interrupted = new AbortController();
 const outcomesFile = join(root, 'dist/test-outcomes.jsonl');
 const auditFile = join(root, 'dist/test-audit.jsonl');
-const failuresFile = join(root, 'dist/test-failures.txt');
+const failuresFile = join(root, 'dist/test-failures.jsonl');
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
@@ -79,7 +80,7 @@ async function runSuite(suite: Suite): Promise<Counts> {
 function keep(runs: readonly FileRun[]): Counts {
   for (const { outcomes, failures } of runs) {
     appendFileSync(outcomesFile, outcomes);
-    appendFileSync(failuresFile, failures);
+    for (const failure of failures) appendFileSync(failuresFile, `${JSON.stringify(failure)}\n`);
   }
   return sumCounts(runs);
 }
@@ -115,7 +116,12 @@ async function runFiles(suite: Suite, files: readonly string[], lane?: Record<st
   const counted = JSON.parse(told(env.TEST_COUNTS) || JSON.stringify(noCounts)) as Counts;
   // The runner itself may have died.
   const counts = ok || counted.failed ? counted : addCounts(counted, { ...noCounts, failed: 1 });
-  const ran = { file: files.join(' '), counts, outcomes: told(env.TEST_OUTCOMES), failures: told(env.TEST_FAILURES) };
+  const ran = {
+    file: files.join(' '),
+    counts,
+    outcomes: told(env.TEST_OUTCOMES),
+    failures: parseFailures(told(env.TEST_FAILURES)),
+  };
   rmSync(work, { recursive: true });
   return ran;
 }
@@ -142,10 +148,11 @@ async function main(names: readonly string[]): Promise<void> {
   } finally {
     for (const state of clusters.filter(isThere).reverse()) endCluster(state);
   }
-  const failures = existsSync(failuresFile) ? readFileSync(failuresFile, 'utf8').trimEnd() : '';
-  if (failures !== '') say(failures);
+  const failures = existsSync(failuresFile) ? readFailures(failuresFile) : [];
+  if (failures.length) say(renderFailures(failures));
   if (wanted.some((suite) => suite?.clusters.length) && !process.env.TEST_ONLY) total = addCounts(total, checkMatrix());
   if (interrupted.signal.aborted) total = addCounts(total, { ...noCounts, failed: 1 });
+  if (failures.length > 1) say(`\n${styleText('bold', '── failed')}\n${renderDigest(failures)}`);
   say(`\n${styleText('dim', `took ${Math.round((performance.now() - start) / 1000)} s`)}`);
   say(renderCounts(total));
   process.exitCode = total.failed ? 1 : 0;

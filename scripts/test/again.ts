@@ -1,15 +1,16 @@
 import { addCounts, type Counts, noCounts } from './counts.ts';
+import { type Failure, renderFailures } from './failures.ts';
 
-/** What a run of a file of tests came to: how many tests ended how, each test as a line of JSON, each failure in full. */
+/** What a run of a file of tests came to: how many tests ended how, each test as a line of JSON, each failure. */
 export interface FileRun {
   readonly file: string;
   readonly counts: Counts;
   readonly outcomes: string;
-  readonly failures: string;
+  readonly failures: readonly Failure[];
 }
 
 /** More files than these that fail are no chance. */
-const MOST = 2;
+const MOST = 4;
 
 /**
  * Runs files with failures once more, one by one, when they are few: a cluster of whole machines in a small one stumbles now
@@ -27,7 +28,7 @@ export async function runFailedAgain(
     say(`\nrun again, since ${first.counts.failed} failed in it: ${first.file}`);
     const again = await run(first.file);
     if (again.counts.failed > 0) continue;
-    say(`${first.file}: passed when it was run again; the failure was\n${first.failures}`);
+    say(`${first.file}: passed when it was run again; the failure was${renderFailures(first.failures)}`);
     second.set(first.file, again);
   }
   return runs.map((first) => second.get(first.file) ?? first);

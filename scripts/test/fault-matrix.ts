@@ -19,15 +19,16 @@ export function matrixProblems(root: string, outcomesFile: string, say: (line: s
   say(
     `  ${rows.length} faults × ${COMMANDS.length} commands: ${asserted} cells are tests, ${all - asserted} cannot be`,
   );
-  const problems = rows.flatMap(({ fault, cells }) =>
-    [...cells].flatMap(([command, { problem }]) =>
-      problem === undefined ? [] : [`${fault} × ${command}: ${problem}`],
-    ),
+  const cells = rows.flatMap(({ fault, cells }) => [...cells].map(([command, cell]) => ({ fault, command, ...cell })));
+  const wrong = Map.groupBy(
+    cells.filter(({ problem }) => problem !== undefined),
+    ({ fault, problem }) => `${fault}: ${problem}`,
   );
+  const problems = [...wrong].map(([what, some]) => `${what} (${some.map(({ command }) => command).join(', ')})`);
   const there = existsSync(join(root, PAGE)) ? readFileSync(join(root, PAGE), 'utf8') : '';
   return there === renderPage(rows)
     ? problems
-    : [...problems, `${PAGE} is not up to date: node scripts/fault-matrix.ts`];
+    : [...problems, `${PAGE} is not what this run has found: node scripts/fault-matrix.ts`];
 }
 
 /** The outcomes that the last run left, by file: which of them ends first is chance. */

@@ -3,12 +3,13 @@ import { relative } from 'node:path';
 import type { TestEvent } from 'node:test/reporters';
 import { inspect, styleText } from 'node:util';
 import { type Counts, noCounts } from './counts.ts';
+import type { Failure } from './failures.ts';
 import type { Outcome } from './fault-matrix.ts';
 import { type PlatformCheck, renderPlatformChecks, toPlatformCheck } from './platforms.ts';
 
 // A reporter for Node's test runner: one line a test, and at the end a table of what was checked of which platform, if
 // tests name some. For scripts/test.ts it writes the counts to the file in TEST_COUNTS as one line of JSON, and appends each
-// test to that in TEST_OUTCOMES and each failure in full to that in TEST_FAILURES.
+// test to that in TEST_OUTCOMES and each failure to that in TEST_FAILURES.
 
 const marks: Readonly<Record<keyof Counts, string>> = {
   passed: styleText('green', '✔'),
@@ -56,7 +57,7 @@ interface State {
   readonly path: string[];
   /** Whether the open test of that nesting has had tests in it. */
   readonly parents: boolean[];
-  readonly failures: string[];
+  readonly failures: Failure[];
   readonly platforms: PlatformCheck[];
   readonly outcomes: Outcome[];
   /** Of the group or test that is open and in no other. */
@@ -91,12 +92,16 @@ function* renderResult(state: State, result: Result): Generator<string> {
   const error = errorOf(result);
   if (outcome === 'failed' && error) {
     const where = `${relative(process.cwd(), result.file ?? '')}:${result.line ?? 0}`;
-    state.failures.push(`${marks.failed} ${name}\n  ${where}\n${describeError(error).replace(/^/gmu, '  ')}\n`);
+    state.failures.push({ name, where, error: describeError(error) });
   }
 }
 
 function keep(file: string | undefined, text: string): void {
   if (file !== undefined && text !== '') appendFileSync(file, text);
+}
+
+function lines(objects: readonly object[]): string {
+  return objects.map((object) => `${JSON.stringify(object)}\n`).join('');
 }
 
 // biome-ignore lint/style/noDefaultExport: the form that Node's test runner asks for
@@ -119,6 +124,6 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
   }
   if (state.platforms.length) yield `\n${renderPlatformChecks(state.platforms)}`;
   keep(process.env.TEST_COUNTS, `${JSON.stringify(state.counts)}\n`);
-  keep(process.env.TEST_OUTCOMES, state.outcomes.map((outcome) => `${JSON.stringify(outcome)}\n`).join(''));
-  keep(process.env.TEST_FAILURES, state.failures.map((failure) => `\n${failure}`).join(''));
+  keep(process.env.TEST_OUTCOMES, lines(state.outcomes));
+  keep(process.env.TEST_FAILURES, lines(state.failures));
 }
