@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { type Lab, openLab } from '../test/local/lab.ts';
-import { startPod } from '../test/local/pod.ts';
+import { capturing } from './support/capturing.ts';
 import { wallTime } from './support/measure.ts';
 import { report } from './support/results.ts';
-import { directory, inside } from './support/stores.ts';
+import { inside } from './support/stores.ts';
 
 const SECONDS = 10;
 const ROUNDS = 3;
@@ -65,11 +65,7 @@ async function inLab(run: (lab: Lab) => Promise<Shares>): Promise<Shares> {
 
 const ours = () =>
   inLab(async (lab) => {
-    const scratch = join(lab.directory, 'node');
-    const { to } = await directory(lab);
-    const nodePlace = { path: scratch, directory: scratch };
-    const pod = await startPod(lab, { interfaces: ['veth-a'], destinations: [to], nodePlace });
-    await pod.capturing;
+    const pod = await capturing(lab);
     const seen = await shares(lab);
     pod.stop();
     await pod.ended();

@@ -8,10 +8,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { type Lab, openLab } from '../test/local/lab.ts';
-import { startPod } from '../test/local/pod.ts';
+import { capturing } from './support/capturing.ts';
 import { datagrams } from './support/replayed.ts';
 import { type Row, report } from './support/results.ts';
-import { directory, inside } from './support/stores.ts';
+import { inside } from './support/stores.ts';
 
 const SIZES = [60, 1400];
 const ROUNDS = 5;
@@ -56,11 +56,7 @@ async function inLab(run: (lab: Lab) => Promise<{ sent: number; captured: number
 
 const ours = (size: number): Promise<Seen> =>
   inLab(async (lab) => {
-    const scratch = join(lab.directory, 'node');
-    const { to } = await directory(lab);
-    const nodePlace = { path: scratch, directory: scratch };
-    const pod = await startPod(lab, { interfaces: ['veth-a'], destinations: [to], nodePlace });
-    await pod.capturing;
+    const pod = await capturing(lab);
     const sent = await replay(lab, size);
     pod.stop();
     return { sent, captured: (await pod.ended()).result.packets };

@@ -10,7 +10,7 @@ export interface FileRun {
 }
 
 /** More files than these that fail are no chance. */
-const MOST = 4;
+const MOST = 6;
 
 /**
  * Runs files with failures once more, one by one, when they are few: a cluster of whole machines in a small one stumbles now

@@ -48,13 +48,13 @@ test('the API server restarts, and is stopped for 30 s, while it is waited for: 
 
 test('it restarts while a capture is stopped and deleted: both are done', async () => {
   // Right after a start, it refuses what its roles allow until it has read them.
-  await until('it has its roles', mayCreate, 60);
+  await until('it has its roles', mayCreate, 120);
   await nodesReady();
   await retinaOk(['capture', 'create', '-n', NS, '--name', 'ended', '--duration', '10m']);
   const running = async (): Promise<boolean> =>
     (await retina(['capture', 'status', 'ended', '-n', NS])).stdout.match(/ capturing /g)?.length === 2;
   // The controllers find the server again within a minute.
-  await until('it captures', running, 120);
+  await until('it captures', running, 300);
   for (const command of ['stop', 'delete']) {
     const ending = start(['capture', command, 'ended', '-n', NS], { timeoutSeconds: 180 });
     await sleep(300);

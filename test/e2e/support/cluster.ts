@@ -80,7 +80,7 @@ export function filesOn(node: NodeName, path: string): string[] {
 }
 
 /** Polls until something holds; fails with `what` when it does not in time. */
-export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 30): Promise<void> {
+export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await holds())) {
     if (Date.now() > deadline) throw new Error(`after ${seconds} s still not so: ${what}`);

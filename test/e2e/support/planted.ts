@@ -97,8 +97,8 @@ export async function killWorkload(namespace: string, capture: string): Promise<
 }
 
 /**
- * Takes memory from the workload in the one pod of a capture, until the kernel kills it for its limit: all but a few MiB of
- * that, for with a little more it would neither run nor be killed.
+ * Takes memory from the workload in the one pod of a capture, until the kernel kills it for its limit: so many bytes at once,
+ * all but a few MiB of that limit, and then ever more, for with a little of it left it would neither run nor be killed.
  */
 export async function starveWorkload(namespace: string, capture: string, bytes: number): Promise<void> {
   const pid = await pidIn(namespace, `capture-name=${capture}`, ['workload']);
@@ -109,9 +109,12 @@ export async function starveWorkload(namespace: string, capture: string, bytes: 
   // Pods are killed before what is none, and this one goes by itself.
   const eat = `const fs = require('node:fs');
     fs.writeFileSync(${JSON.stringify(members)}, String(process.pid));
-    const taken = Buffer.alloc(${bytes}, 1);
-    setTimeout(() => taken.fill(0), 15_000);`;
-  await execa(process.execPath, ['-e', eat]);
+    const taken = [Buffer.alloc(${bytes}, 1)];
+    setInterval(() => {
+      if (!fs.existsSync('/proc/${pid}')) process.exit();
+      taken.push(Buffer.alloc(2 ** 19, 1));
+    }, 1000);`;
+  await execa(process.execPath, ['-e', eat], { timeout: 120_000 });
 }
 
 async function killIn(namespace: string, selector: string, words: readonly string[]): Promise<void> {
