@@ -4,9 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 
-/** Unpacks a tarball with GNU tar and returns the directory. */
+const unpacked: string[] = [];
+process.once('exit', () => {
+  for (const directory of unpacked) rmSync(directory, { recursive: true, force: true });
+});
+
+/** Unpacks a tarball with GNU tar and returns the directory, which goes when this process ends. */
 export async function unpack(tarball: string): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
+  unpacked.push(directory);
   await execa('tar', ['-xzf', tarball, '-C', directory]);
   return directory;
 }
