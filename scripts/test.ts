@@ -12,8 +12,9 @@ import { styleText } from 'node:util';
 import { type FileRun, runFailedAgain, sumCounts } from './test/again.ts';
 import { auditProblems } from './test/audit.ts';
 import { addCounts, type Counts, noCounts, renderCounts } from './test/counts.ts';
-import { parseFailures, readFailures, renderDigest, renderFailures } from './test/failures.ts';
+import { type Failure, renderDigest, renderFailures } from './test/failures.ts';
 import { matrixProblems } from './test/fault-matrix.ts';
+import { fromLines, toLines } from './test/json-lines.ts';
 import { clusterEnv, endCluster, inLanes, isThere } from './test/lanes.ts';
 import { type Suite, suites } from './test/suites.ts';
 
@@ -25,6 +26,11 @@ const failuresFile = join(root, 'dist/test-failures.jsonl');
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
+}
+
+/** What is in a file, if there is one. */
+function told(file: string): string {
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }
 
 /** Runs a command with this terminal; resolves to whether it succeeded. */
@@ -80,7 +86,7 @@ async function runSuite(suite: Suite): Promise<Counts> {
 function keep(runs: readonly FileRun[]): Counts {
   for (const { outcomes, failures } of runs) {
     appendFileSync(outcomesFile, outcomes);
-    for (const failure of failures) appendFileSync(failuresFile, `${JSON.stringify(failure)}\n`);
+    appendFileSync(failuresFile, toLines(failures));
   }
   return sumCounts(runs);
 }
@@ -112,7 +118,6 @@ async function runFiles(suite: Suite, files: readonly string[], lane?: Record<st
   };
   const shown = lane === undefined ? 'at once' : 'at the end';
   const ok = await run([...suite.runner, process.execPath, ...options, ...files], env, shown);
-  const told = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
   const counted = JSON.parse(told(env.TEST_COUNTS) || JSON.stringify(noCounts)) as Counts;
   // The runner itself may have died.
   const counts = ok || counted.failed ? counted : addCounts(counted, { ...noCounts, failed: 1 });
@@ -120,7 +125,7 @@ async function runFiles(suite: Suite, files: readonly string[], lane?: Record<st
     file: files.join(' '),
     counts,
     outcomes: told(env.TEST_OUTCOMES),
-    failures: parseFailures(told(env.TEST_FAILURES)),
+    failures: fromLines<Failure>(told(env.TEST_FAILURES)),
   };
   rmSync(work, { recursive: true });
   return ran;
@@ -148,8 +153,8 @@ async function main(names: readonly string[]): Promise<void> {
   } finally {
     for (const state of clusters.filter(isThere).reverse()) endCluster(state);
   }
-  const failures = existsSync(failuresFile) ? readFailures(failuresFile) : [];
-  if (failures.length) say(renderFailures(failures));
+  const failures = fromLines<Failure>(told(failuresFile));
+  if (failures.length) say(`\n${renderFailures(failures)}`);
   if (wanted.some((suite) => suite?.clusters.length) && !process.env.TEST_ONLY) total = addCounts(total, checkMatrix());
   if (interrupted.signal.aborted) total = addCounts(total, { ...noCounts, failed: 1 });
   if (failures.length > 1) say(`\n${styleText('bold', '── failed')}\n${renderDigest(failures)}`);

@@ -28,7 +28,7 @@ export async function runFailedAgain(
     say(`\nrun again, since ${first.counts.failed} failed in it: ${first.file}`);
     const again = await run(first.file);
     if (again.counts.failed > 0) continue;
-    say(`${first.file}: passed when it was run again; the failure was${renderFailures(first.failures)}`);
+    say(`${first.file}: passed when it was run again; the failure was\n${renderFailures(first.failures)}`);
     second.set(first.file, again);
   }
   return runs.map((first) => second.get(first.file) ?? first);

@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Finding } from '../../test/e2e/support/finding.ts';
+import { fromLines } from './json-lines.ts';
 
 /** Adds up what the audit of every command's words found, and says it. Returns what is wrong with it. */
 export function auditProblems(file: string, say: (line: string) => void): string[] {
-  const lines = existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
-  const findings = lines.map((line) => JSON.parse(line) as Finding);
+  const findings = fromLines<Finding>(existsSync(file) ? readFileSync(file, 'utf8') : '');
   const total = (count: (finding: Finding) => number): number => findings.reduce((sum, one) => sum + count(one), 0);
   const [saved, unseen] = [total((one) => one.saved), total((one) => one.unseen.length)];
   const [wrong, left] = [total((one) => one.false.length), total((one) => one.left.length)];

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { styleText } from 'node:util';
 
 /** A test that failed: its name with those of its groups, where it is, and what it threw. */
@@ -9,25 +8,12 @@ const SHORT = 4;
 
 /** Each failure in full. */
 export function renderFailures(failures: readonly Failure[]): string {
-  return failures.map((one) => `\n${heading(one)}\n${one.error.replace(/^/gmu, '  ')}`).join('\n');
+  return failures.map((one) => `${heading(one)}\n${one.error.replace(/^/gmu, '  ')}`).join('\n\n');
 }
 
 /** The failures once more, so short that they stand together where a run ends. */
 export function renderDigest(failures: readonly Failure[]): string {
   return failures.map((one) => `${heading(one)}\n${shorten(one.error)}`).join('\n');
-}
-
-/** What a run of tests has left in a file, a line each. */
-export function parseFailures(lines: string): Failure[] {
-  return lines
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Failure);
-}
-
-/** As `parseFailures`, of a file. */
-export function readFailures(file: string): Failure[] {
-  return parseFailures(readFileSync(file, 'utf8'));
 }
 
 function heading({ name, where }: Failure): string {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { COMMANDS, type Command, type MappedCell, mappedRows } from '../../test/matrix.ts';
+import { fromLines } from './json-lines.ts';
 
 /** How a test ended; its name has those of its groups before it. */
 export type Outcome = { file: string; name: string; outcome: string };
@@ -34,12 +35,8 @@ export function matrixProblems(root: string, outcomesFile: string, say: (line: s
 /** The outcomes that the last run left, by file: which of them ends first is chance. */
 export function readOutcomes(file: string): Outcome[] {
   if (!existsSync(file)) return [];
-  const lines = readFileSync(file, 'utf8')
-    .split('\n')
-    .filter((line) => line !== '');
-  return lines
-    .map((line) => JSON.parse(line) as Outcome)
-    .sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
+  const outcomes = fromLines<Outcome>(readFileSync(file, 'utf8'));
+  return outcomes.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0));
 }
 
 /** The rows of the matrix: those of the tables of faults, then those that other tests assert. */

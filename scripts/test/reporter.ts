@@ -5,6 +5,7 @@ import { inspect, styleText } from 'node:util';
 import { type Counts, noCounts } from './counts.ts';
 import type { Failure } from './failures.ts';
 import type { Outcome } from './fault-matrix.ts';
+import { toLines } from './json-lines.ts';
 import { type PlatformCheck, renderPlatformChecks, toPlatformCheck } from './platforms.ts';
 
 // A reporter for Node's test runner: one line a test, and at the end a table of what was checked of which platform, if
@@ -100,10 +101,6 @@ function keep(file: string | undefined, text: string): void {
   if (file !== undefined && text !== '') appendFileSync(file, text);
 }
 
-function lines(objects: readonly object[]): string {
-  return objects.map((object) => `${JSON.stringify(object)}\n`).join('');
-}
-
 // biome-ignore lint/style/noDefaultExport: the form that Node's test runner asks for
 export default async function* report(source: AsyncIterable<TestEvent>): AsyncGenerator<string> {
   const state: State = {
@@ -124,6 +121,6 @@ export default async function* report(source: AsyncIterable<TestEvent>): AsyncGe
   }
   if (state.platforms.length) yield `\n${renderPlatformChecks(state.platforms)}`;
   keep(process.env.TEST_COUNTS, `${JSON.stringify(state.counts)}\n`);
-  keep(process.env.TEST_OUTCOMES, lines(state.outcomes));
-  keep(process.env.TEST_FAILURES, lines(state.failures));
+  keep(process.env.TEST_OUTCOMES, toLines(state.outcomes));
+  keep(process.env.TEST_FAILURES, toLines(state.failures));
 }

@@ -10,6 +10,7 @@ import { findSources } from '../../src/capture/sources.ts';
 import { summarize } from '../../src/capture/status.ts';
 import type { Cluster, Job, Pod, Secret } from '../../src/kube/cluster.ts';
 import { request, START, spec } from '../unit/support/builders.ts';
+import { clusterPart } from '../unit/support/cluster-part.ts';
 
 function golden<T>(name: string): T {
   return JSON.parse(readFileSync(join(import.meta.dirname, '../golden', name), 'utf8')) as T;
@@ -50,8 +51,7 @@ function ended(exitCode: number): Pod {
 function clusterOf(pods: readonly Pod[]): Cluster {
   const lists: Record<string, unknown[]> = { jobs: [theirs], pods: [...pods], events: [] };
   const list = async (kind: string) => lists[kind] ?? [];
-  // One list for all kinds, which a generic method's type does not let through.
-  return { namespace: 'shop', now: () => START, list } as unknown as Cluster;
+  return clusterPart({ namespace: 'shop', now: () => START, list });
 }
 
 suite('captures of the reference CLI, read by ours', () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -197,8 +197,9 @@ describe('capture create', () => {
     }
   });
 
-  test('download: verified, into a folder of the capture; a second time there is nothing to fetch', async () => {
+  test('download: verified, into a folder of the capture; a second time there is nothing to fetch', async (t) => {
     const output = mkdtempSync(join(tmpdir(), 'retina-e2e-'));
+    t.after(() => rmSync(output, { recursive: true }));
     const first = await retinaOk(['capture', 'download', 'by-pods', '-n', NS, '-o', output]);
     assert.match(first.stderr, /✔ 2 tarballs downloaded and verified/);
     for (const line of first.stdout.trim().split('\n')) {

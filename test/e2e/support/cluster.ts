@@ -79,7 +79,10 @@ export function filesOn(node: NodeName, path: string): string[] {
   }
 }
 
-/** Polls until something holds; fails with `what` when it does not in time. */
+/**
+ * Polls until something holds; fails with `what` when it does not in time. The time is for a slow machine: what the program
+ * promises in seconds is measured by itself.
+ */
 export async function until(what: string, holds: () => boolean | Promise<boolean>, seconds = 60): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await holds())) {

@@ -11,15 +11,14 @@ import {
   type Place,
 } from '../../../src/capture/download.ts';
 import { CaptureError } from '../../../src/errors.ts';
-import type { Cluster } from '../../../src/kube/cluster.ts';
+import { clusterPart } from '../support/cluster-part.ts';
 
 const CHUNK = Buffer.alloc(65_536, 'x');
 const CUT = { exitCode: null, stderr: '' };
 
 /** A pod whose program answers so. As with the real one, a sink that is destroyed ends its connection. */
 function answering(exec: (sink: Writable) => Promise<typeof CUT>): Place {
-  // Of a cluster, only what fetching asks.
-  const cluster = { namespace: 'shop', exec: (_: object, sink: Writable) => exec(sink) } as unknown as Cluster;
+  const cluster = clusterPart({ namespace: 'shop', exec: (_: object, sink: Writable) => exec(sink) });
   return { cluster, pod: 'p', node: 'node1', signal: new AbortController().signal };
 }
 

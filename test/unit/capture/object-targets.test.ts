@@ -6,8 +6,8 @@ import type { Snapshot } from '../../../src/capture/snapshot.ts';
 import type { TargetKind } from '../../../src/capture/target-kinds.ts';
 import { resolveTargets } from '../../../src/capture/targets.ts';
 import { ClusterError } from '../../../src/errors.ts';
-import type { Cluster } from '../../../src/kube/cluster.ts';
 import { node, pod, snapshot } from '../support/builders.ts';
+import { clusterPart } from '../support/cluster-part.ts';
 
 function found(kind: TargetKind, name: string, extra: Partial<FoundObject> = {}): FoundObject {
   return { object: { kind, name }, instead: null, pods: [], strangers: [], ...extra };
@@ -114,7 +114,7 @@ suite('pods of an object', () => {
   function cluster(held: Record<string, readonly object[]>, reads: string[] = []) {
     const named = (kind: string, name: string) =>
       (held[kind] ?? []).find((each) => (each as { metadata: { name: string } }).metadata.name === name);
-    return {
+    return clusterPart({
       namespace: 'shop',
       list: async (kind: string, { labels }: { labels?: string }) => {
         reads.push(`list ${kind} ${labels ?? ''}`.trim());
@@ -125,8 +125,7 @@ suite('pods of an object', () => {
         reads.push(`get ${kind}`);
         return named(kind, name);
       },
-      // One list for all kinds, which a generic method's type does not let through.
-    } as unknown as Pick<Cluster, 'list' | 'get' | 'namespace'>;
+    });
   }
 
   async function podsOf(kind: TargetKind, name: string, held: Record<string, readonly object[]>, reads?: string[]) {

@@ -2,15 +2,15 @@ import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { tryCreation } from '../../../src/capture/quota.ts';
 import { ClusterError } from '../../../src/errors.ts';
-import type { Cluster, Quota } from '../../../src/kube/cluster.ts';
+import type { Quota } from '../../../src/kube/cluster.ts';
 import { jobOf } from '../support/builders.ts';
+import { clusterPart } from '../support/cluster-part.ts';
 
 type There = { quotas: readonly Quota[] | ClusterError; refused?: ClusterError; secrets?: number };
 
 /** What comes of two nodes' Jobs where there are these quotas. */
 async function told({ quotas, refused, secrets = 0 }: There): Promise<string[]> {
-  // Of a cluster, only what is asked beforehand.
-  const cluster = {
+  const cluster = clusterPart({
     namespace: 'shop',
     dryRun: async (_: string, object: object) => {
       if (refused !== undefined) throw refused;
@@ -20,7 +20,7 @@ async function told({ quotas, refused, secrets = 0 }: There): Promise<string[]> 
       if (quotas instanceof ClusterError) throw quotas;
       return quotas;
     },
-  } as unknown as Cluster;
+  });
   const nodes = [{ job: jobOf('node1') }, { job: jobOf('node2') }];
   const admissions = await tryCreation({ nodes, secrets }, cluster);
   return admissions.map((one) => (one.kind === 'refused' ? one.error.message : one.kind));

@@ -5,8 +5,8 @@ import type { CaptureSummary } from '../../../src/capture/status.ts';
 import { waitForCapture } from '../../../src/capture/wait.ts';
 import { encodeResult } from '../../../src/capture/workload-spec.ts';
 import { CaptureError, ClusterError } from '../../../src/errors.ts';
-import type { Cluster } from '../../../src/kube/cluster.ts';
 import { jobOf, podOf, result, START } from '../support/builders.ts';
+import { clusterPart } from '../support/cluster-part.ts';
 
 type Changed = (items: readonly object[]) => void;
 
@@ -17,8 +17,7 @@ function watched() {
     told.set(kind, changed);
     return new Promise<void>((resolve) => until.addEventListener('abort', () => resolve()));
   };
-  // Of a cluster, only what waiting asks: all else would fail the test.
-  const cluster = { namespace: 'shop', now: () => START, follow, withSignal: () => cluster } as unknown as Cluster;
+  const cluster = clusterPart({ namespace: 'shop', now: () => START, follow, withSignal: () => cluster });
   const tell = async (jobs: readonly object[], pods: readonly object[]): Promise<void> => {
     told.get('jobs')?.(jobs);
     told.get('pods')?.(pods);
@@ -88,8 +87,7 @@ suite('waiting', () => {
   test('a server that no longer answers: how it ended is not known, and the capture goes on', async () => {
     const away = new ClusterError('the API server refused the connection (tried 99 times in 300 s)');
     const follow = () => Promise.reject(away);
-    // Of a cluster, only what waiting asks first.
-    const cluster = { namespace: 'shop', now: () => START, follow } as unknown as Cluster;
+    const cluster = clusterPart({ namespace: 'shop', now: () => START, follow });
     const waiting = waitForCapture(cluster, 'web', {
       ...{ timeoutMs: null, signal: new AbortController().signal, progress: () => undefined },
     });

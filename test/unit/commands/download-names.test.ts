@@ -4,16 +4,15 @@ import { downloadNames, wantedCaptures } from '../../../src/commands/download-na
 import { UsageError } from '../../../src/errors.ts';
 import type { Cluster, Job, Selection } from '../../../src/kube/cluster.ts';
 import { jobOf, START } from '../support/builders.ts';
+import { clusterPart } from '../support/cluster-part.ts';
 
-/** Of a cluster, only what finds captures; everything else is not called, so the type claims more than there is. */
+/** Of a cluster, only what finds captures. */
 function clusterOf(namespace: string, jobs: readonly Job[]): Cluster {
   const list = async (kind: string, { namespace: where }: Selection) => {
     if (kind === 'nodes') return [{ metadata: { name: 'node1' } }, { metadata: { name: 'node2' } }];
     return kind === 'jobs' ? jobs.filter((job) => where === undefined || job.metadata?.namespace === where) : [];
   };
-  const cluster = { namespace, now: () => START, list, withNamespace: (other: string) => clusterOf(other, jobs) };
-  // Of a cluster, only what looks names up: all else would fail the test.
-  return cluster as unknown as Cluster;
+  return clusterPart({ namespace, now: () => START, list, withNamespace: (other: string) => clusterOf(other, jobs) });
 }
 
 function inNamespace(namespace: string, node: string): Job {
